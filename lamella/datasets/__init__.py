@@ -1,0 +1,1 @@
+"""Real data inside the wheel, readable offline."""
