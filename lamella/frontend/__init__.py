@@ -1,0 +1,1 @@
+"""From Python to Programs: Tracers that answer NumPy's protocols."""

@@ -1,0 +1,73 @@
+"""Tracing: run a Python function once with Tracers and keep what it did as a Program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamella.frontend.tracer import Tracer
+from lamella.program import Builder, Program, Value, building
+from lamella.types import Type
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARIES = (_PACKAGE, os.path.join("site-packages", "keras"), "keras_lamella", "numpy")
+
+
+def user_line() -> str | None:
+    """`file:line in function` of the innermost frame outside Lamella, Keras and NumPy."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith("<") and not any(part in name for part in _LIBRARIES):
+            return f"{name}:{frame.f_lineno} in {frame.f_code.co_name}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+class Trace(Builder):
+    """A Builder whose Values are Tracers, and which captures Tracers of enclosing traces.
+
+    A Tracer of another trace that is used here becomes an additional input; `captures` maps it to
+    the Tracer that stands for it here, in the order of first use.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self.make_tracer)
+        self.source = user_line
+        self.captures: dict[Value, Tracer] = {}
+        self.closed = False
+
+    def make_tracer(self, type: Type) -> Tracer:
+        return Tracer(type, self)
+
+    def lift(self, x: Any) -> Value:
+        if not isinstance(x, Tracer) or x.trace is self:
+            return super().lift(x)
+        if x.trace.closed:
+            raise RuntimeError(
+                f"a traced value {x.type} was kept after its function had ended (stored in a "
+                "global, an attribute or a list); return it from the function instead"
+            )
+        if x not in self.captures:
+            self.captures[x] = self.make_tracer(x.type)
+        return self.captures[x]
+
+
+def trace(f: Callable[..., Sequence[Any]], types: Sequence[Type]) -> tuple[Program, list[Value]]:
+    """The Program of `f` for flat arguments of `types`, and the outer Values that it captured.
+
+    `f` takes len(types) Tracers and returns a flat sequence of arrays or Tracers. The Program's inputs
+    are the arguments, then one input per captured Value.
+    """
+    builder = Trace()
+    with building(builder):
+        inputs = [builder.make_tracer(t) for t in types]
+        outputs = [builder.lift(np.asarray(x) if not isinstance(x, Value) else x)
+                   for x in f(*inputs)]  # fmt: skip
+    builder.closed = True
+    program = builder.finish([*inputs, *builder.captures.values()], outputs)
+    return program, list(builder.captures)

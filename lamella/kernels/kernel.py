@@ -1,0 +1,52 @@
+"""What a kernel generator returns: machine-independent descriptions of native functions.
+
+A kernel is `void @kernel(ptr %table, ptr %ids, i64 %lo, i64 %hi)`: array j is at
+`table[ids[j]]` (ids are int32), and the call does chunks lo..hi-1 of `n_chunks`. The number of
+chunks depends on shapes only, so that results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One native function.
+
+    key: everything the code depends on besides the processor; equal keys share machine code.
+    make_text: the LLVM IR text; called only when no compiled code is found.
+    blocks: per argument, the bytes per chunk if chunk c touches only bytes [c*block, (c+1)*block)
+        of that array, else None (it may touch anything). Two kernels with equal n_chunks and
+        blocks need no barrier between them.
+    flops, nbytes: arithmetic operations and bytes of the arrays touched, for the profiler.
+    """
+
+    key: str
+    make_text: Callable[[], str] = field(compare=False, repr=False)
+    n_chunks: int
+    blocks: tuple[int | None, ...]
+    flops: int = 0
+    nbytes: int = 0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A call of `kernel`; arguments index the region's inputs, then outputs, then scratch."""
+
+    kernel: Kernel
+    arguments: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The launches of one region, in order.
+
+    scratch: sizes in bytes of the scratch buffers it needs.
+    inplace: pairs (input, output) that may share one buffer.
+    """
+
+    launches: tuple[Launch, ...]
+    scratch: tuple[int, ...] = ()
+    inplace: frozenset[tuple[int, int]] = frozenset()

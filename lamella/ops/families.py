@@ -1,0 +1,78 @@
+"""Constructors of primitives: each fills in what its family settles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from lamella import ops
+from lamella.primitive import Primitive
+from lamella.types import BOOL, FLOATS, Type
+
+
+def same_types(name: str, types: tuple[Type, ...]) -> Type:
+    """The common Type of the operands; TypeError where they differ."""
+    if any(t != types[0] for t in types):
+        raise TypeError(f"{name}: operands must have one type, got {', '.join(map(str, types))}")
+    return types[0]
+
+
+def batch_elementwise(primitive: Callable[..., Any]) -> Callable[..., Any]:
+    """Batching of anything that works lane by lane: broadcast what has no batch axis."""
+
+    def batch(size: int, batched: tuple[bool, ...], *operands: Any, **attrs: Any) -> Any:
+        return primitive(*(
+            x if b else ops.broadcast(x, shape=(size, *x.type.shape), axes=tuple(range(1, x.ndim + 1)))
+            for x, b in zip(operands, batched, strict=True)
+        ), **attrs)  # fmt: skip
+
+    return batch
+
+
+def elementwise(
+    name: str,
+    *,
+    numpy: Callable[..., Any],
+    vjp: Callable[..., Any],
+    scalar: Callable[..., Any],
+    samples: Callable[..., Any],
+    dtypes: Iterable[np.dtype] = FLOATS,
+    result: np.dtype | None = None,
+    traits: Iterable[str] = (),
+) -> Primitive:
+    """One lane at a time: operands of one Type; the result has it too, or dtype `result`.
+
+    `scalar(*lanes)` computes one lane with operators and the helpers of lamella.scalar.
+    `dtypes` are those that the operands may have.
+    """
+    allowed = frozenset(dtypes)
+
+    def typing(*types: Type) -> Type:
+        t = same_types(name, types)
+        if t.dtype not in allowed:
+            names = ", ".join(sorted(d.name for d in allowed))
+            raise TypeError(f"{name}: dtype {t.dtype.name} is not supported; expected one of {names}")
+        return Type(t.shape, result) if result is not None else t
+
+    primitive = Primitive(
+        name=name, family="elementwise", typing=typing, numpy=numpy, vjp=vjp,
+        batch=lambda *args: batch_elementwise(primitive)(*args),
+        lower=scalar, samples=samples, traits=frozenset(traits),
+    )  # fmt: skip
+    return primitive
+
+
+def comparison(name: str, *, numpy: Callable[..., Any], scalar: Callable[..., Any],
+               dtypes: Iterable[np.dtype], samples: Callable[..., Any]) -> Primitive:  # fmt: skip
+    """Two operands of one Type to bool."""
+    from lamella.primitive import no_gradient
+
+    return elementwise(name, numpy=numpy, vjp=no_gradient, scalar=scalar, dtypes=dtypes,
+                       samples=samples, result=BOOL)  # fmt: skip
+
+
+def reals(low: float, high: float, n: int = 1) -> Callable[..., Any]:
+    """Samples: `n` float64 operands of shape (3, 4), uniform in [low, high)."""
+    return lambda rng: [(tuple(rng.uniform(low, high, (3, 4)) for _ in range(n)), {})]
