@@ -1,0 +1,130 @@
+"""The command `lamella`: a table of small commands, each a function of its own arguments."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras_lamella.install
+from lamella import tracebacks
+from lamella.version import __version__
+
+ENGINES = ("lamella", "jax", "torch", "tensorflow")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit code of the process.
+
+    >>> main(["--version"])
+    lamella 0.1.0
+    0
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print("lamella", __version__)
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"lamella: there is no command {name!r}\n\n{_usage()}", file=sys.stderr)
+        return 2
+    return COMMANDS[name](rest)
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {_summary(command)}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        ["usage: lamella COMMAND ...", "       lamella --version", "", "commands:", *lines]
+    )
+
+
+def _summary(command: Callable[..., Any]) -> str:
+    return (command.__doc__ or "").partition("\n")[0]
+
+
+def _parser(command: Callable[..., Any]) -> argparse.ArgumentParser:
+    prog = f"lamella {command.__name__}"
+    return argparse.ArgumentParser(prog, description=_summary(command))
+
+
+# -- lamella run -----------------------------------------------------------------------------
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a Keras program on Lamella, or on another engine of Keras."""
+    parser = _parser(run)
+    parser.add_argument("--engine", choices=ENGINES, default="lamella", help="default: lamella")
+    parser.add_argument("script", help="the program, a Python file")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="its own arguments")
+    options = parser.parse_args(arguments)
+    select_engine(parser, options.engine)
+    try:
+        source = Path(options.script).read_bytes()
+    except OSError as error:
+        parser.error(f"cannot read {options.script}: {error.strerror}")
+    run_script(options.script, source, options.args)
+    return 0
+
+
+def select_engine(parser: argparse.ArgumentParser, engine: str) -> None:
+    """Make `engine` the backend of the Keras that is imported next."""
+    if engine != "lamella" and importlib.util.find_spec(engine) is None:
+        parser.error(f"--engine {engine} needs the package {engine}: pip install {engine}")
+    os.environ["KERAS_BACKEND"] = engine
+    keras_lamella.install.install()
+
+
+def run_script(script: str, source: bytes, args: Sequence[str]) -> None:
+    """Run the program `source` as `python script args` would.
+
+    Exceptions and SystemExit leave it unchanged; a traceback that reaches the top shows the
+    lines of the program and leaves out ours.
+    """
+    path = os.path.abspath(script)
+    module = ModuleType("__main__")
+    module.__file__ = path
+    module.__loader__ = SourceFileLoader("__main__", path)
+    module.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = module
+    sys.argv = [script, *args]
+    if not sys.flags.safe_path:
+        sys.path[0] = os.path.dirname(os.path.realpath(script))
+    sys.excepthook = tracebacks.show
+    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+
+
+# -- lamella cache ---------------------------------------------------------------------------
+
+
+def cache(arguments: Sequence[str]) -> int:
+    """Show the folder of compiled code, or clear it."""
+    parser = _parser(cache)
+    parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
+    options = parser.parse_args(arguments)
+    from lamella.native import cache as code_cache
+
+    folder = code_cache.folder()
+    if folder is None:
+        print("compiled code is not kept: LAMELLA_CACHE=0")
+        return 0
+    entries = [entry for entry in folder.rglob("*") if entry.is_file()] if folder.is_dir() else []
+    size = sum(entry.stat().st_size for entry in entries)
+    if options.action == "clear":
+        for entry in entries:
+            entry.unlink(missing_ok=True)
+    done = "removed" if options.action == "clear" else "holds"
+    print(f"{folder}: {done} {len(entries)} files, {size / 1e6:.1f} MB")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"run": run, "cache": cache}
