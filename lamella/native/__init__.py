@@ -1,0 +1,20 @@
+"""From LLVM text to running programs: compiler, threads, virtual machine. See README.md."""
+
+from .assembler import Code, Label
+from .jit import assembly, compile_kernels
+from .machine import Machine, Timing
+from .target import Target, target
+from .team import num_threads, set_num_threads
+
+__all__ = [
+    "Code",
+    "Label",
+    "Machine",
+    "Target",
+    "Timing",
+    "assembly",
+    "compile_kernels",
+    "num_threads",
+    "set_num_threads",
+    "target",
+]

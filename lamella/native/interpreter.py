@@ -1,0 +1,479 @@
+"""The LLVM text of the virtual machine.
+
+`@execute` runs a program as one thread of the team; `@execute.profiled` also adds up the time of
+each instruction; `@worker` is the life of a thread of the team; `@run` is what Python calls. The
+shared structures are rows of int64 words, filled in by team.py and machine.py.
+"""
+
+from __future__ import annotations
+
+from . import sync
+from .assembler import ALIGNMENT, MAX_LOOP_DEPTH, OPCODES, OPERANDS
+
+# Words of the team. What different threads write lies on different cache lines.
+TEAM = {
+    "job": 0,  # int32, changes when there is work
+    "job.sleepers": 16,
+    "arrived": 32,  # int32, threads that have reached the barrier
+    "stop": 33,  # int32, 1 when the program shall stop at the barrier being entered
+    "generation": 48,  # int32, changes by 2 when all have arrived; bit 0: stop
+    "generation.sleepers": 64,
+    "threads": 80,
+    "program": 81,  # null: the thread shall end
+    "pointers": 82,
+    "params": 83,
+    "scratch": 84,
+}
+TEAM_WORDS = 96
+
+# Words of a program.
+PROGRAM = {"code": 0, "slots": 1, "host": 2, "scratch": 3, "nanoseconds": 4, "counts": 5}
+PROGRAM_WORDS = 8
+
+FINISHED, FAILED = 0, 1
+COPY_BYTES = 4096
+
+# What each instruction does. `%.x` is local to it, `%.operand` is loaded before; `%pc` is where
+# it stands and `%.next` what comes after its operands. It ends by going on to `%.next`, unless
+# it branches to %goto with the position it has stored in %pc.cell.
+BODIES = {
+    "STOP": """
+  %.alone = icmp eq i64 %T, 1
+  br i1 %.alone, label %finished, label %.wait
+.wait:
+  %.stopped = call i32 @barrier(ptr %team, i64 %T, i32 0)
+  br label %finished
+""",
+    "CALL": """
+  %.ids = getelementptr i64, ptr %code, i64 %.next
+  %.after = add i64 %.next, %.length
+  store i64 %.after, ptr %pc.cell
+  %.kernel = inttoptr i64 %.function to ptr
+  %.alone = icmp eq i64 %T, 1
+  br i1 %.alone, label %.whole, label %.part
+.whole:
+  br label %.bounded
+.part:
+  %.chunks32 = trunc i64 %.chunks to i32
+  %.from = mul i32 %.chunks32, %t32
+  %.to = add i32 %.from, %.chunks32
+  %.lo32 = udiv i32 %.from, %T32
+  %.hi32 = udiv i32 %.to, %T32
+  %.lo.part = zext i32 %.lo32 to i64
+  %.hi.part = zext i32 %.hi32 to i64
+  br label %.bounded
+.bounded:
+  %.lo = phi i64 [0, %.whole], [%.lo.part, %.part]
+  %.hi = phi i64 [%.chunks, %.whole], [%.hi.part, %.part]
+  %.any = icmp ult i64 %.lo, %.hi
+  br i1 %.any, label %.do, label %goto
+.do:
+  call void %.kernel(ptr %table, ptr %.ids, i64 %.lo, i64 %.hi)
+  br label %goto
+""",
+    "BARRIER": """
+  store i64 %.next, ptr %pc.cell
+  %.alone = icmp eq i64 %T, 1
+  br i1 %.alone, label %goto, label %.wait
+.wait:
+  %.stopped = call i32 @barrier(ptr %team, i64 %T, i32 0)
+  %.go = icmp eq i32 %.stopped, 0
+  br i1 %.go, label %goto, label %failed
+""",
+    "FOR": """
+  %.constant = icmp slt i64 %.cell, 0
+  br i1 %.constant, label %.known, label %.read
+.read:
+  %.place = getelementptr i64, ptr %params, i64 %.cell
+  %.param = load i64, ptr %.place
+  br label %.known
+.known:
+  %.limit = phi i64 [%.count, %FOR], [%.param, %.read]
+  %.index = getelementptr i64, ptr %indices, i64 %.register
+  %.limits = getelementptr i64, ptr %limits, i64 %.register
+  store i64 0, ptr %.index
+  store i64 %.limit, ptr %.limits
+  %.some = icmp sgt i64 %.limit, 0
+  %.to = select i1 %.some, i64 %.next, i64 %.end
+  store i64 %.to, ptr %pc.cell
+  br label %goto
+""",
+    "END": """
+  %.index = getelementptr i64, ptr %indices, i64 %.register
+  %.limits = getelementptr i64, ptr %limits, i64 %.register
+  %.i = load i64, ptr %.index
+  %.limit = load i64, ptr %.limits
+  %.up = add i64 %.i, 1
+  store i64 %.up, ptr %.index
+  %.more = icmp slt i64 %.up, %.limit
+  %.to = select i1 %.more, i64 %.body, i64 %.next
+  store i64 %.to, ptr %pc.cell
+  br label %goto
+""",
+    "OFFSET": """
+  %.index = getelementptr i64, ptr %indices, i64 %.register
+  %.i = load i64, ptr %.index
+  %.far = mul i64 %.i, %.stride
+  %.bytes = add i64 %.far, %.offset
+  %.from = getelementptr ptr, ptr %table, i64 %.base
+  %.address = load ptr, ptr %.from
+  %.moved = getelementptr i8, ptr %.address, i64 %.bytes
+  %.to = getelementptr ptr, ptr %table, i64 %.dst
+  store ptr %.moved, ptr %.to
+""",
+    "OFFSET_REVERSED": """
+  %.index = getelementptr i64, ptr %indices, i64 %.register
+  %.limits = getelementptr i64, ptr %limits, i64 %.register
+  %.up = load i64, ptr %.index
+  %.limit = load i64, ptr %.limits
+  %.left = sub i64 %.limit, %.up
+  %.i = sub i64 %.left, 1
+  %.far = mul i64 %.i, %.stride
+  %.bytes = add i64 %.far, %.offset
+  %.from = getelementptr ptr, ptr %table, i64 %.base
+  %.address = load ptr, ptr %.from
+  %.moved = getelementptr i8, ptr %.address, i64 %.bytes
+  %.to = getelementptr ptr, ptr %table, i64 %.dst
+  store ptr %.moved, ptr %.to
+""",
+    "SWAP": """
+  %.a.place = getelementptr ptr, ptr %table, i64 %.a
+  %.b.place = getelementptr ptr, ptr %table, i64 %.b
+  %.a.pointer = load ptr, ptr %.a.place
+  %.b.pointer = load ptr, ptr %.b.place
+  store ptr %.b.pointer, ptr %.a.place
+  store ptr %.a.pointer, ptr %.b.place
+""",
+    "JUMP": """
+  store i64 %.target, ptr %pc.cell
+  br label %goto
+""",
+    "JUMP_IF_FALSE": """
+  %.place = getelementptr ptr, ptr %table, i64 %.slot
+  %.address = load ptr, ptr %.place
+  %.value = load i8, ptr %.address
+  %.true = icmp ne i8 %.value, 0
+  %.to = select i1 %.true, i64 %.next, i64 %.target
+  store i64 %.to, ptr %pc.cell
+  br label %goto
+""",
+    "SWITCH": """
+  %.place = getelementptr ptr, ptr %table, i64 %.slot
+  %.address = load ptr, ptr %.place
+  %.value = load i32, ptr %.address
+  %.wide = sext i32 %.value to i64
+  %.least = call i64 @llvm.smax.i64(i64 %.wide, i64 0)
+  %.last = sub i64 %.length, 1
+  %.k = call i64 @llvm.smin.i64(i64 %.least, i64 %.last)
+  %.at = add i64 %.next, %.k
+  %.target = getelementptr i64, ptr %code, i64 %.at
+  %.to = load i64, ptr %.target
+  store i64 %.to, ptr %pc.cell
+  br label %goto
+""",
+    "COPY": """
+  %.lo = call i64 @share(i64 %.nbytes, i64 %t, i64 %T)
+  %.t.next = add i64 %t, 1
+  %.hi = call i64 @share(i64 %.nbytes, i64 %.t.next, i64 %T)
+  %.size = sub i64 %.hi, %.lo
+  %.dst.place = getelementptr ptr, ptr %table, i64 %.dst
+  %.src.place = getelementptr ptr, ptr %table, i64 %.src
+  %.dst.base = load ptr, ptr %.dst.place
+  %.src.base = load ptr, ptr %.src.place
+  %.to = getelementptr i8, ptr %.dst.base, i64 %.lo
+  %.from = getelementptr i8, ptr %.src.base, i64 %.lo
+  call void @llvm.memcpy.p0.p0.i64(ptr %.to, ptr %.from, i64 %.size, i1 false)
+""",
+    "ZERO": """
+  %.lo = call i64 @share(i64 %.nbytes, i64 %t, i64 %T)
+  %.t.next = add i64 %t, 1
+  %.hi = call i64 @share(i64 %.nbytes, i64 %.t.next, i64 %T)
+  %.size = sub i64 %.hi, %.lo
+  %.place = getelementptr ptr, ptr %table, i64 %.dst
+  %.base = load ptr, ptr %.place
+  %.to = getelementptr i8, ptr %.base, i64 %.lo
+  call void @llvm.memset.p0.i64(ptr %.to, i8 0, i64 %.size, i1 false)
+""",
+    "SCRATCH": """
+  %.place = getelementptr i64, ptr %program, i64 $program.scratch
+  %.size = load i64, ptr %.place
+  %.mine = mul i64 %.size, %t
+  %.bytes = add i64 %.mine, %.offset
+  %.memory = getelementptr i8, ptr %scratch, i64 %.bytes
+  %.to = getelementptr ptr, ptr %table, i64 %.dst
+  store ptr %.memory, ptr %.to
+""",
+    "HOST": """
+  store i64 %.next, ptr %pc.cell
+  %.mine = icmp eq i64 %t, 0
+  br i1 %.mine, label %.do, label %goto
+.do:
+  %.place = getelementptr ptr, ptr %program, i64 $program.host
+  %.function = load ptr, ptr %.place
+  %.answer = call i64 %.function(i64 %.index, ptr %table)
+  %.well = icmp eq i64 %.answer, $host.done
+  br i1 %.well, label %goto, label %.bad
+.bad:
+  %.alone = icmp eq i64 %T, 1
+  br i1 %.alone, label %failed, label %.tell
+.tell:
+  %.stopped = call i32 @barrier(ptr %team, i64 %T, i32 1)
+  br label %failed
+""",
+}
+
+HOST_DONE = 1  # what the host function answers when it did not raise
+
+# @share: where thread t's part of nbytes begins, in whole blocks of COPY_BYTES.
+# @barrier: waits for all T threads; all of them get the same answer, 1 when one said stop.
+HELPERS = """
+declare i64 @llvm.smax.i64(i64, i64)
+declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.umin.i64(i64, i64)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+
+define internal i64 @share(i64 %nbytes, i64 %t, i64 %T) {
+  %up = add i64 %nbytes, $copy.last
+  %blocks = udiv i64 %up, $copy.bytes
+  %before = mul i64 %blocks, %t
+  %first = udiv i64 %before, %T
+  %start = mul i64 %first, $copy.bytes
+  %bounded = call i64 @llvm.umin.i64(i64 %start, i64 %nbytes)
+  ret i64 %bounded
+}
+
+define internal i32 @barrier(ptr %team, i64 %T, i32 %stop) noinline {
+  %arrived = getelementptr i64, ptr %team, i64 $team.arrived
+  %stop.word = getelementptr i64, ptr %team, i64 $team.stop
+  %generation = getelementptr i64, ptr %team, i64 $team.generation
+  %sleepers = getelementptr i64, ptr %team, i64 $team.generation.sleepers
+  %old = load atomic i32, ptr %generation monotonic, align 4
+  %tell = icmp ne i32 %stop, 0
+  br i1 %tell, label %telling, label %arrive
+telling:
+  store atomic i32 1, ptr %stop.word monotonic, align 4
+  br label %arrive
+arrive:
+  %before = atomicrmw add ptr %arrived, i32 1 acq_rel
+  %now = add i32 %before, 1
+  %T32 = trunc i64 %T to i32
+  %last = icmp eq i32 %now, %T32
+  br i1 %last, label %release, label %wait
+release:
+  store atomic i32 0, ptr %arrived monotonic, align 4
+  %bit = load atomic i32, ptr %stop.word monotonic, align 4
+  %even = and i32 %old, -2
+  %next = add i32 %even, 2
+  %released = or i32 %next, %bit
+  call void @change(ptr %generation, ptr %sleepers, i32 %released)
+  ret i32 %bit
+wait:
+  %new = call i32 @wait(ptr %generation, ptr %sleepers, i32 %old)
+  %answer = and i32 %new, 1
+  ret i32 %answer
+}
+"""
+
+EXECUTE = """
+define internal i64 @$name(
+    ptr %team, ptr %program, ptr %pointers, ptr %params, ptr %scratch, i64 %t, i64 %T) {
+entry:
+  %code.place = getelementptr ptr, ptr %program, i64 $program.code
+  %code = load ptr, ptr %code.place
+  %slots.place = getelementptr i64, ptr %program, i64 $program.slots
+  %slots = load i64, ptr %slots.place
+  %table = alloca ptr, i64 %slots, align $alignment
+  %table.bytes = shl i64 %slots, 3
+  call void @llvm.memcpy.p0.p0.i64(ptr %table, ptr %pointers, i64 %table.bytes, i1 false)
+  %indices = alloca [$depth x i64]
+  %limits = alloca [$depth x i64]
+  %pc.cell = alloca i64
+  store i64 0, ptr %pc.cell
+  %t32 = trunc i64 %t to i32
+  %T32 = trunc i64 %T to i32
+  $start
+  br label %dispatch
+goto:
+  $measure
+  br label %dispatch
+dispatch:
+  %pc = load i64, ptr %pc.cell
+  %opcode.place = getelementptr i64, ptr %code, i64 %pc
+  %opcode = load i64, ptr %opcode.place
+  switch i64 %opcode, label %unknown [
+    $cases
+  ]
+$bodies
+unknown:
+  unreachable
+finished:
+  ret i64 $finished
+failed:
+  ret i64 $failed
+}
+"""
+
+START = """
+  %nanoseconds.place = getelementptr ptr, ptr %program, i64 $program.nanoseconds
+  %nanoseconds = load ptr, ptr %nanoseconds.place
+  %counts.place = getelementptr ptr, ptr %program, i64 $program.counts
+  %counts = load ptr, ptr %counts.place
+  %clock = alloca i64
+  %begin = call i64 @$clock()
+  store i64 %begin, ptr %clock
+"""
+
+MEASURE = """
+  %now = call i64 @$clock()
+  %since = load i64, ptr %clock
+  %took = sub i64 %now, %since
+  %sum.place = getelementptr i64, ptr %nanoseconds, i64 %pc
+  %sum = load i64, ptr %sum.place
+  %sum.new = add i64 %sum, %took
+  store i64 %sum.new, ptr %sum.place
+  %count.place = getelementptr i64, ptr %counts, i64 %pc
+  %count = load i64, ptr %count.place
+  %count.new = add i64 %count, 1
+  store i64 %count.new, ptr %count.place
+  %again = call i64 @$clock()
+  store i64 %again, ptr %clock
+"""
+
+# The caller is thread 0; without a team it does everything itself.
+RUN = """
+define i64 @$name(ptr %team, ptr %program, ptr %pointers, ptr %params, ptr %scratch) {
+  %alone = icmp eq ptr %team, null
+  br i1 %alone, label %single, label %several
+single:
+  %answer = call i64 @$execute(
+    ptr null, ptr %program, ptr %pointers, ptr %params, ptr %scratch, i64 0, i64 1)
+  ret i64 %answer
+several:
+  %program.place = getelementptr ptr, ptr %team, i64 $team.program
+  store ptr %program, ptr %program.place
+  %pointers.place = getelementptr ptr, ptr %team, i64 $team.pointers
+  store ptr %pointers, ptr %pointers.place
+  %params.place = getelementptr ptr, ptr %team, i64 $team.params
+  store ptr %params, ptr %params.place
+  %scratch.place = getelementptr ptr, ptr %team, i64 $team.scratch
+  store ptr %scratch, ptr %scratch.place
+  %stop = getelementptr i64, ptr %team, i64 $team.stop
+  store i32 0, ptr %stop
+  %T.place = getelementptr i64, ptr %team, i64 $team.threads
+  %T = load i64, ptr %T.place
+  call void @start(ptr %team)
+  %together = call i64 @$execute(
+    ptr %team, ptr %program, ptr %pointers, ptr %params, ptr %scratch, i64 0, i64 %T)
+  ret i64 %together
+}
+"""
+
+WORKER = """
+define void @start(ptr %team) {
+  %job = getelementptr i64, ptr %team, i64 $team.job
+  %sleepers = getelementptr i64, ptr %team, i64 $team.job.sleepers
+  %old = load atomic i32, ptr %job monotonic, align 4
+  %new = add i32 %old, 1
+  call void @change(ptr %job, ptr %sleepers, i32 %new)
+  ret void
+}
+
+define void @worker(ptr %team, i64 %t) {
+entry:
+  %job = getelementptr i64, ptr %team, i64 $team.job
+  %sleepers = getelementptr i64, ptr %team, i64 $team.job.sleepers
+  %T.place = getelementptr i64, ptr %team, i64 $team.threads
+  %T = load i64, ptr %T.place
+  %program.place = getelementptr ptr, ptr %team, i64 $team.program
+  %pointers.place = getelementptr ptr, ptr %team, i64 $team.pointers
+  %params.place = getelementptr ptr, ptr %team, i64 $team.params
+  %scratch.place = getelementptr ptr, ptr %team, i64 $team.scratch
+  br label %next
+next:
+  %done = phi i32 [0, %entry], [%new, %work]
+  %new = call i32 @wait(ptr %job, ptr %sleepers, i32 %done)
+  %program = load ptr, ptr %program.place
+  %end = icmp eq ptr %program, null
+  br i1 %end, label %leave, label %work
+work:
+  %pointers = load ptr, ptr %pointers.place
+  %params = load ptr, ptr %params.place
+  %scratch = load ptr, ptr %scratch.place
+  %answer = call i64 @execute(
+    ptr %team, ptr %program, ptr %pointers, ptr %params, ptr %scratch, i64 %t, i64 %T)
+  br label %next
+leave:
+  ret void
+}
+"""
+
+EXPORTS = ("run", "run_profiled", "worker", "start")
+
+
+def text() -> str:
+    """The whole module; it exports the functions of EXPORTS."""
+    clock = f"llvm.{_clock()}"
+    parts = (
+        sync.text(),
+        HELPERS,
+        f"declare i64 @{clock}()",
+        _execute("execute", "", ""),
+        _execute("execute_profiled", START, MEASURE),
+        WORKER,
+        RUN.replace("$name", "run").replace("$execute", "execute"),
+        RUN.replace("$name", "run_profiled").replace("$execute", "execute_profiled"),
+    )
+    return _filled("\n".join(parts), {"clock": clock})
+
+
+def _clock() -> str:
+    """A counter of constant rate that user code may read; machine.py finds out the rate."""
+    return "readcyclecounter" if sync.machine() == "x86_64" else "readsteadycounter"
+
+
+def _execute(name: str, start: str, measure: str) -> str:
+    values = {
+        "name": name,
+        "start": start,
+        "measure": measure,
+        "cases": "\n    ".join(f"i64 {k}, label %{op}" for op, k in OPCODES.items()),
+        "bodies": "\n".join(map(_instruction, OPERANDS)),
+    }
+    return _filled(EXECUTE, values)
+
+
+def _instruction(name: str) -> str:
+    """The basic blocks of one instruction."""
+    operands = [operand for operand in OPERANDS[name] if not operand.startswith("*")]
+    lines = [f"{name}:"]
+    for k, operand in enumerate(operands, 1):
+        lines += [
+            f"  %.{operand}.position = add i64 %pc, {k}",
+            f"  %.{operand}.word = getelementptr i64, ptr %code, i64 %.{operand}.position",
+            f"  %.{operand} = load i64, ptr %.{operand}.word",
+        ]
+    lines += [f"  %.next = add i64 %pc, {len(operands) + 1}", BODIES[name].strip("\n")]
+    if not lines[-1].splitlines()[-1].lstrip().startswith("br "):
+        lines += ["  store i64 %.next, ptr %pc.cell", "  br label %goto"]
+    text = "\n".join(lines).replace("%.", f"%{name}.")
+    return "\n".join(name + line if line.startswith(".") else line for line in text.splitlines())
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    """Replace $words: the given ones, then the constants of this file."""
+    constants = {f"team.{name}": str(k) for name, k in TEAM.items()}
+    constants |= {f"program.{name}": str(k) for name, k in PROGRAM.items()}
+    constants |= {
+        "copy.bytes": str(COPY_BYTES),
+        "copy.last": str(COPY_BYTES - 1),
+        "alignment": str(ALIGNMENT),
+        "depth": str(MAX_LOOP_DEPTH),
+        "host.done": str(HOST_DONE),
+        "finished": str(FINISHED),
+        "failed": str(FAILED),
+    }
+    for words in (values, constants):
+        for word in sorted(words, key=len, reverse=True):
+            text = text.replace(f"${word}", words[word])
+    return text
