@@ -1,0 +1,64 @@
+"""What `Primitive.lower` holds for the families that are not elementwise: enough for a kernel
+generator to work from the family alone, never from a primitive's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One source of a view: `operand[index]`, valid where 0 <= expression < extent for all bounds.
+
+    Outside the bounds the index may be out of range: it must not be loaded.
+    """
+
+    operand: int
+    index: tuple[Any, ...]
+    bounds: tuple[tuple[Any, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ViewMap:
+    """The element of a view at some index: the first piece whose bounds hold, else `otherwise`.
+
+    A view's `lower(index, *types, **attrs) -> ViewMap` receives one integer expression per result
+    dimension and combines them with `+ - * // %` and ints (an entry of Piece.index may be a plain
+    int). `otherwise` is a number, or an integer expression to be converted to the result's dtype.
+    """
+
+    pieces: tuple[Piece, ...]
+    otherwise: Any = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A reduction over `attrs["axes"]`: start from identity(dtype), combine(accumulated, element).
+
+    combine is associative and commutative: any order is right. It is a scalar rule.
+    """
+
+    identity: Callable[[np.dtype], Any]
+    combine: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class ArgFold:
+    """argmin/argmax along `attrs["axis"]` to int64: the first index whose element is best.
+
+    better(a, b) -> bool lane: a beats b; a later element replaces an earlier one only if it is
+    strictly better. NaN beats every number, and nothing beats NaN.
+    """
+
+    better: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Cumulative:
+    """A running fold along `attrs["axis"]`, from the end where `attrs["reverse"]`."""
+
+    fold: Fold
