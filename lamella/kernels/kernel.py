@@ -1,7 +1,7 @@
 """What a kernel generator returns: machine-independent descriptions of native functions.
 
 A kernel is `void @kernel(ptr %table, ptr %ids, i64 %lo, i64 %hi)`: array j is at
-`table[ids[j]]` (ids are int32), and the call does chunks lo..hi-1 of `n_chunks`. The number of
+`table[ids[j]]` (ids are int64), and the call does chunks lo..hi-1 of `n_chunks`. The number of
 chunks depends on shapes only, so that results do not depend on the number of threads.
 """
 
@@ -50,3 +50,7 @@ class Lowered:
     launches: tuple[Launch, ...]
     scratch: tuple[int, ...] = ()
     inplace: frozenset[tuple[int, int]] = frozenset()
+
+
+class CannotFuse(Exception):
+    """A generator refuses a region: the fusion must be split."""

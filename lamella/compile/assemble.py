@@ -1,0 +1,180 @@
+"""Instructions to the machine's code, with a barrier wherever data crosses threads."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamella import native
+from lamella.compile.instructions import (
+    Buffer,
+    Call,
+    Copy,
+    Host,
+    Instruction,
+    Loop,
+    Offset,
+    Swap,
+    Switch,
+    While,
+)
+from lamella.types import Type
+
+#: Who does an access: a CALL's chunks are dealt out alike for equal counts; others share nothing.
+HOST, ALL = 0, -1
+
+
+@dataclass(frozen=True)
+class Access:
+    """Bytes [low, high) of `space`, touched by whoever runs the `chunks`."""
+
+    space: object
+    low: int
+    high: int
+    written: bool
+    chunks: int
+    block: int | None = None
+
+    def conflicts(self, other: Access) -> bool:
+        """Must all threads have finished `other` before this one may begin?"""
+        if self.space is not other.space or not (self.written or other.written):
+            return False
+        if self.low >= other.high or other.low >= self.high:
+            return False
+        if self.chunks != other.chunks or self.chunks == ALL:
+            return True
+        if self.chunks in (HOST, 1):
+            return False
+        return self.block is None or self.block != other.block or self.low != other.low
+
+
+class Assembler:
+    """Writes native code; `pending` are the accesses since the last barrier."""
+
+    def __init__(self, addresses: Mapping[str, int], slot_of: Callable[[Buffer], int]) -> None:
+        self.code = native.Code()
+        self.addresses = addresses
+        self.slot = slot_of
+        self.pending: list[Access] = []
+        self.counter: list[object] = []
+
+    def emit(self, instructions: Sequence[Instruction]) -> None:
+        for instruction in instructions:
+            _EMIT[type(instruction)](self, instruction)
+
+    def barrier(self) -> None:
+        if self.pending:
+            self.code.barrier()
+            self.pending = []
+
+    def _touch(self, accesses: Sequence[Access]) -> None:
+        if any(new.conflicts(old) for new in accesses for old in self.pending):
+            self.barrier()
+        self.pending += accesses
+
+    def _call(self, call: Call) -> None:
+        kernel = call.kernel
+        self._touch([
+            _access(b, i >= call.n_reads, kernel.n_chunks, kernel.blocks[i])
+            for i, b in enumerate(call.arguments)
+        ])  # fmt: skip
+        slots = [self.slot(b) for b in call.arguments]
+        self.code.call(self.addresses[kernel.key], kernel.n_chunks, slots, name=_label(kernel.key))
+
+    def _copy(self, copy: Copy) -> None:
+        self._touch([_access(copy.source, False, ALL), _access(copy.target, True, ALL)])
+        self.code.copy(self.slot(copy.target), self.slot(copy.source), copy.nbytes)
+
+    def _host(self, host: Host) -> None:
+        self._touch([
+            *(_access(b, False, HOST) for b, _ in host.operands),
+            *(_access(b, True, HOST) for b, _ in host.results),
+        ])  # fmt: skip
+        slots = [self.slot(b) for b, _ in (*host.operands, *host.results)]
+        types = [t for _, t in (*host.operands, *host.results)]
+        self.code.host(_callback(host.function, types, len(host.operands)), slots)
+
+    def _offset(self, offset: Offset) -> None:
+        window, counter = offset.window, self.counter[-1]
+        if window.base is None:
+            raise AssertionError("a window has a base")
+        self.code.offset(self.slot(window), self.slot(window.base), counter, offset.stride,
+                         reverse=offset.reverse)  # fmt: skip
+
+    def _swap(self, swap: Swap) -> None:
+        self.code.swap(self.slot(swap.a), self.slot(swap.b))
+
+    def _loop(self, loop: Loop) -> None:
+        how_often = {"cell": 0} if loop.count is None else {"count": loop.count}
+        with self.code.loop(**how_often) as counter:
+            self.counter.append(counter)
+            self.emit(loop.body)
+            self.barrier()  # the next round may touch anything
+            self.counter.pop()
+
+    def _while(self, loop: While) -> None:
+        self.barrier()
+        again, end = self.code.label(), self.code.new_label()
+        self.emit(loop.test)
+        self.barrier()
+        self.code.jump_if_false(self.slot(loop.flag), end)
+        self.pending.append(_access(loop.flag, False, ALL))
+        self.emit(loop.body)
+        self.barrier()
+        self.code.jump(again)
+        self.code.place(end)
+
+    def _switch(self, switch: Switch) -> None:
+        self.barrier()
+        end = self.code.new_label()
+        labels = [self.code.new_label() for _ in switch.branches]
+        self.code.switch(self.slot(switch.index), labels)
+        for label, branch in zip(labels, switch.branches):
+            self.code.place(label)
+            self.emit(branch)
+            self.pending.append(_access(switch.index, False, ALL))
+            self.barrier()
+            self.code.jump(end)
+        self.code.place(end)
+
+
+_EMIT: dict[type, Callable[[Assembler, object], None]] = {
+    Call: Assembler._call, Copy: Assembler._copy, Host: Assembler._host, Offset: Assembler._offset,
+    Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while, Switch: Assembler._switch,
+}  # type: ignore[dict-item]  # fmt: skip
+
+
+def _access(buffer: Buffer, written: bool, chunks: int, block: int | None = None) -> Access:
+    if buffer.kind == "temporary" and buffer.partner is None:
+        low = buffer.offset
+        return Access("arena", low, low + buffer.nbytes, written, chunks, block)
+    if buffer.partner is not None:  # which of the two a slot means changes: one space for both
+        space: object = min(buffer, buffer.partner, key=id)
+        return Access(space, 0, 1, written, chunks)
+    return Access(buffer.base or buffer, 0, 1, written, chunks, None if buffer.base else block)
+
+
+def _label(key: str) -> str:
+    return key.split("\n", 1)[0][:60]
+
+
+def _callback(function: Callable[..., object], types: Sequence[Type], n_operands: int
+              ) -> Callable[[tuple[int, ...]], None]:  # fmt: skip
+    """`function` over arrays at addresses; its results are copied to the last addresses."""
+
+    def run(addresses: tuple[int, ...]) -> None:
+        arrays = [array_at(a, t) for a, t in zip(addresses, types)]
+        out = function(*arrays[:n_operands])
+        for target, x in zip(arrays[n_operands:], out if isinstance(out, tuple) else (out,)):
+            target[...] = np.asarray(x).reshape(target.shape)
+
+    return run
+
+
+def array_at(address: int, type: Type) -> np.ndarray:
+    """The memory at `address` as an array."""
+    raw = (ctypes.c_char * max(type.nbytes, 1)).from_address(address)
+    return np.frombuffer(raw, np.uint8, type.nbytes).view(type.dtype).reshape(type.shape)

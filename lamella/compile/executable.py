@@ -1,0 +1,105 @@
+"""A compiled Program: memory, pointers and the machine that runs them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamella import native
+from lamella.types import Type, type_of
+
+ALIGNMENT = 64
+#: Kernels may read (never write) this many bytes past the end of an array.
+SLACK = 64
+PAGE = 4096
+
+
+def aligned_empty(type: Type) -> np.ndarray:
+    """An uninitialised array, aligned to 64 bytes and with readable memory behind it."""
+    raw = np.empty(type.nbytes + ALIGNMENT + SLACK, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + type.nbytes].view(type.dtype).reshape(type.shape)
+
+
+def aligned_copy(x: Any, type: Type) -> np.ndarray:
+    """A copy of `x` as `aligned_empty` makes them."""
+    out = aligned_empty(type)
+    out[...] = x
+    return out
+
+
+def is_readable(x: np.ndarray) -> bool:
+    """May a kernel use this array where it lies? (Dense, and its slack on the same page.)"""
+    end = (x.ctypes.data + x.nbytes) % PAGE
+    return x.flags.c_contiguous and x.flags.aligned and 0 < end <= PAGE - SLACK
+
+
+class Executable:
+    """Runs a compiled Program on arrays.
+
+    in_types, out_types: types of the arrays; donated: input number -> the output number that is
+    written over it. `run` takes arrays of exactly these types.
+    """
+
+    def __init__(
+        self,
+        machine: native.Machine,
+        in_types: Sequence[Type],
+        out_types: Sequence[Type],
+        donated: dict[int, int],
+        constants: Sequence[np.ndarray],
+        arena_nbytes: int,
+        arena_slots: Sequence[tuple[int, int]],
+    ) -> None:
+        self.machine = machine
+        self.in_types, self.out_types = tuple(in_types), tuple(out_types)
+        self.donated = donated
+        self.arena_nbytes = arena_nbytes
+        self._over = {j: i for i, j in donated.items()}
+        self._arena = aligned_empty(Type((arena_nbytes,), np.dtype(np.uint8)))
+        self._constants = [aligned_copy(x, type_of(x)) for x in constants]
+        self._pointers = np.zeros(machine.slots, np.uintp)
+        self._params = np.zeros(1, np.int64)
+        self._lock = threading.Lock()
+        first = len(self.in_types) + len(self.out_types)
+        for k, x in enumerate(self._constants):
+            self._pointers[first + k] = x.ctypes.data
+        for slot, offset in arena_slots:
+            self._pointers[slot] = self._arena.ctypes.data + offset
+
+    def __call__(self, *arrays: Any) -> tuple[np.ndarray, ...]:
+        """The outputs on `arrays`, which must have the types `in_types`; raises TypeError."""
+        if len(arrays) != len(self.in_types):
+            raise TypeError(f"expected {len(self.in_types)} arrays, got {len(arrays)}")
+        for i, (x, t) in enumerate(zip(arrays, self.in_types)):
+            if type_of(x) != t:
+                raise TypeError(f"argument {i}: expected {t}, got {type_of(x)}")
+        return self.run([np.asarray(x) for x in arrays])
+
+    def run(self, arrays: Sequence[np.ndarray], steps: int = 1) -> tuple[np.ndarray, ...]:
+        """Run `steps` rounds on arrays whose types have been checked.
+
+        Donated arrays are overwritten and returned as the outputs they became: they must be dense,
+        aligned and writable. All others are left as they are.
+        """
+        with self._lock:  # one arena
+            return self._run(arrays, steps)
+
+    def _run(self, arrays: Sequence[np.ndarray], steps: int) -> tuple[np.ndarray, ...]:
+        pointers, keep = self._pointers, []
+        for i, x in enumerate(arrays):
+            if i not in self.donated and not is_readable(x):
+                x = aligned_copy(x, self.in_types[i])
+                keep.append(x)
+            pointers[i] = x.ctypes.data
+        outputs = []
+        for j, t in enumerate(self.out_types):
+            out = arrays[self._over[j]] if j in self._over else aligned_empty(t)
+            pointers[len(arrays) + j] = out.ctypes.data
+            outputs.append(out)
+        self._params[0] = steps
+        self.machine.run(pointers, self._params)
+        return tuple(outputs)

@@ -1,0 +1,104 @@
+"""One arena for all temporaries: offsets from lifetimes, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lamella.compile.instructions import Buffer, Instruction, Loop, Switch, While, accesses
+
+ALIGNMENT = 64
+
+
+@dataclass
+class Lifetime:
+    first: int
+    last: int
+
+    def extend(self, first: int, last: int) -> None:
+        self.first, self.last = min(self.first, first), max(self.last, last)
+
+
+def plan_arena(instructions: Sequence[Instruction]) -> int:
+    """Give every temporary buffer its `offset`; returns the size of the arena in bytes."""
+    lives = lifetimes(instructions)
+    placed: list[tuple[int, int, Lifetime]] = []
+    size = 0
+    for buffer in sorted(lives, key=lambda b: -b.nbytes):
+        life, need = lives[buffer], _padded(buffer.nbytes)
+        taken = sorted((o, n) for o, n, other in placed
+                       if other.first <= life.last and life.first <= other.last)  # fmt: skip
+        offset = 0
+        for start, length in taken:
+            if start - offset >= need:
+                break
+            offset = max(offset, start + length)
+        buffer.offset = offset
+        placed.append((offset, need, life))
+        size = max(size, offset + need)
+    return size
+
+
+def _padded(nbytes: int) -> int:
+    return max(ALIGNMENT, -(-nbytes // ALIGNMENT) * ALIGNMENT)
+
+
+def lifetimes(instructions: Sequence[Instruction]) -> dict[Buffer, Lifetime]:
+    """From first to last access of each temporary, in positions of the flattened list.
+
+    What is used inside and outside a loop lives through all of the loop; partners of a Swap live
+    together.
+    """
+    walk = _Walk()
+    walk.visit(instructions)
+    for buffer, life in walk.lives.items():
+        for first, last in walk.loops:  # inner loops come before the loops around them
+            inside = life.first <= last and first <= life.last
+            if inside and (life.first < first or last < life.last or buffer.partner is not None):
+                life.extend(first, last)
+    for buffer, life in walk.lives.items():
+        if buffer.partner in walk.lives:
+            life.extend(walk.lives[buffer.partner].first, walk.lives[buffer.partner].last)
+    return walk.lives
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.position = 0
+        self.lives: dict[Buffer, Lifetime] = {}
+        self.loops: list[tuple[int, int]] = []
+
+    def visit(self, instructions: Sequence[Instruction]) -> None:
+        for instruction in instructions:
+            bodies = list(_bodies(instruction))
+            if not bodies:
+                self._touch(buffer for buffer, _ in accesses(instruction))
+                continue
+            first = self.position
+            if isinstance(instruction, Switch):
+                self._touch([instruction.index])
+            for body in bodies:
+                self.visit(body)
+                if isinstance(instruction, While):
+                    self._touch([instruction.flag])
+            if not isinstance(instruction, Switch):
+                self.loops.append((first, self.position))
+                self.position += 1
+
+    def _touch(self, buffers: Iterator[Buffer] | Sequence[Buffer]) -> None:
+        for buffer in buffers:
+            buffer = buffer.base or buffer
+            if buffer.kind == "temporary":
+                life = self.lives.setdefault(buffer, Lifetime(self.position, self.position))
+                life.extend(self.position, self.position)
+        self.position += 1
+
+
+def _bodies(instruction: Instruction) -> Iterator[list[Instruction]]:
+    match instruction:
+        case Loop(body=body):
+            yield body
+        case While(test=test, body=body):
+            yield from (test, body)
+        case Switch(branches=branches):
+            yield from branches

@@ -1,0 +1,90 @@
+"""Which generator makes the kernels of an equation."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from lamella import ops
+from lamella.kernels.contract import lower_contraction
+from lamella.kernels.kernel import CannotFuse, Lowered
+from lamella.kernels.loop import lower_loop
+from lamella.native import target
+from lamella.passes.fuse import build_region
+from lamella.passes.rewrite import map_nested
+from lamella.program import Equation, Program, Value
+
+GENERATORS = {"loop": lower_loop, "contraction": lower_contraction}
+
+_lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
+
+
+def lower_equation(eq: Equation) -> Lowered | None:
+    """The kernels of `eq`, or None where it runs on the host.
+
+    Raises CannotFuse where a region's generator asks for smaller regions.
+    """
+    if eq.primitive is not ops.fused:
+        lower = getattr(eq.primitive.lower, "lower_equation", None)
+        return lower(eq) if lower else None
+    body = eq.attrs["body"]
+    if body not in _lowered:
+        _lowered[body] = GENERATORS[eq.attrs["kind"]](body, target())
+    return _lowered[body]
+
+
+def split_unfusible(program: Program) -> Program:
+    """fused {a; b; c} -> fused {a}, fused {b}, fused {c} where the generator refuses the whole."""
+    equations: list[Equation] = []
+    for eq in program.equations:
+        if eq.primitive is ops.fused:
+            equations += _accepted(eq)
+        else:
+            attrs = map_nested(eq, split_unfusible)
+            equations.append(Equation(eq.primitive, eq.operands, attrs, eq.results, eq.source))
+    return Program(program.inputs, equations, program.outputs, program.constants)
+
+
+def _accepted(eq: Equation) -> list[Equation]:
+    try:
+        lower_equation(eq)
+        return [eq]
+    except CannotFuse:
+        if sum(e.primitive.family != "view" for e in eq.attrs["body"].equations) <= 1:
+            raise
+        return [e for part in _halves(eq) for e in _accepted(part)]
+
+
+def _halves(eq: Equation) -> list[Equation]:
+    """Two regions that do what `eq` does, one after the other."""
+    flat = _inlined(eq)
+    views = {e.results[0]: e for e in flat if e.primitive.family == "view"}
+    members = [e for e in flat if e.results[0] not in views] or flat
+    middle = 1 if eq.attrs["kind"] == "contraction" else len(members) // 2
+    first, second = members[:middle], members[middle:]
+    needed = {r for e in second for v in e.operands for r in _roots(v, views)} | set(eq.results)
+    parts = []
+    for kind, part in ((eq.attrs["kind"], first), ("loop", second)):
+        made = [v for e in part for v in e.results]
+        wanted = needed if part is first else set(eq.results)
+        parts.append(build_region(kind, part, views, tuple(v for v in made if v in wanted)))
+    return parts
+
+
+def _roots(value: Value, views: dict[Value, Equation]) -> list[Value]:
+    if value not in views:
+        return [value]
+    return [r for v in views[value].operands for r in _roots(v, views)]
+
+
+def _inlined(eq: Equation) -> list[Equation]:
+    """The equations of the body over the Values outside; the body's outputs are the results."""
+    body = eq.attrs["body"]
+    env: dict[Value, Value] = dict(zip(body.inputs, eq.operands))
+    env.update(zip(body.outputs, eq.results))
+    flat = []
+    for e in body.equations:
+        for v in e.results:
+            env.setdefault(v, Value(v.type))
+        operands, results = tuple(env[v] for v in e.operands), tuple(env[v] for v in e.results)
+        flat.append(Equation(e.primitive, operands, e.attrs, results, e.source))
+    return flat

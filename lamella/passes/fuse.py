@@ -1,0 +1,319 @@
+"""Fusion: equations become regions, and a region becomes one kernel.
+
+A region is a `fused` equation whose body holds the fused equations. There are two kinds:
+
+loop         elementwise, reduction, gather and window equations over one `domain` shape. Reductions of a
+             region share the axes they fold; if these are the last ones, values of the reduced shape
+             may be used again in the same region (softmax: row by row).
+contraction  one contract equation, followed by elementwise equations on its result.
+
+Views belong to nobody: every region that reads through a view repeats it as an index map, and only
+what leaves the loops (operands of other equations, outputs) is copied. Equations of other families
+stay as they are. One forward sweep lets each equation join the youngest region that it can join
+without making a cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lamella import ops
+from lamella.passes.rewrite import map_nested
+from lamella.passes.views import axis_map
+from lamella.program import Builder, Equation, Program, Value, building
+from lamella.types import COMPLEX
+
+JOINABLE = ("elementwise", "reduction", "window", "gather")
+#: Horizontal fusion looks at this many of the youngest regions that read the same array.
+SIBLINGS = 4
+#: LLVM's time grows faster than linearly in the size of a function.
+MAX_MEMBERS = 80
+
+
+@dataclass(eq=False)
+class Region:
+    """Equations that will be one kernel."""
+
+    kind: str  # "loop", "contraction" or "other"
+    domain: tuple[int, ...]
+    first: int  # position of its oldest equation
+    last: int
+    axes: tuple[int, ...] | None = None  # folded by its reductions
+    members: list[Equation] = field(default_factory=list)
+    reads: set[Region] = field(default_factory=set)
+    roots: set[Value] = field(default_factory=set)
+
+    @property
+    def reduced(self) -> tuple[int, ...] | None:
+        """The domain without the folded axes."""
+        if self.axes is None:
+            return None
+        return tuple(n for i, n in enumerate(self.domain) if i not in self.axes)
+
+    @property
+    def by_row(self) -> bool:
+        """Folds its last axes, so that reduced values are known before the row ends."""
+        if self.axes is None:
+            return False
+        wide = [i for i, n in enumerate(self.domain) if n != 1 or i in self.axes]
+        return tuple(wide[len(wide) - len(self.axes) :]) == self.axes
+
+
+def family(eq: Equation) -> str:
+    """What the equation is to fusion: complex numbers go to the host, a gather is a loop."""
+    if any(v.type.dtype in COMPLEX for v in (*eq.operands, *eq.results)):
+        return "host"
+    return "gather" if "gather" in eq.primitive.traits else eq.primitive.family
+
+
+def folded_axes(eq: Equation) -> tuple[int, ...]:
+    """The axes that a reduction equation folds."""
+    axes = eq.attrs["axes"] if "axes" in eq.attrs else (eq.attrs["axis"],)
+    return tuple(sorted(axes))
+
+
+def fuse(program: Program) -> Program:
+    """a = f(x); b = g(a) -> b = fused(x) {a = f(x); b = g(a)}, for every region."""
+    return Fusion(program).run()
+
+
+class Fusion:
+    """One run of the pass over one Program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.views = {
+            eq.results[0]: eq for eq in program.equations
+            if family(eq) == "view"
+        }  # fmt: skip
+        self.region_of: dict[Value, Region] = {}
+        self.readers: dict[Value, list[Region]] = {}
+        self.regions: list[Region] = []
+        self.copied = self._copied_views()
+
+    def run(self) -> Program:
+        for position, eq in enumerate(self.program.equations):
+            if eq.results[0] in self.views and eq.results[0] not in self.copied:
+                continue
+            self._place(eq, position)
+        return self._rebuild()
+
+    # ---- which region ----------------------------------------------------------------------
+
+    def _copied_views(self) -> set[Value]:
+        """Views that must be arrays: outputs, and operands of what is not a loop."""
+        wanted = set(self.program.outputs)
+        for eq in self.program.equations:
+            if family(eq) not in (*JOINABLE, "view"):
+                wanted.update(eq.operands)
+            elif family(eq) == "gather":
+                wanted.add(eq.operands[0])
+        return {v for v in self.views if v in wanted}
+
+    def _place(self, eq: Equation, position: int) -> None:
+        roots = self._roots(eq)
+        sources = {self.region_of[r] for r in roots if r in self.region_of}
+        region = None
+        if family(eq) in JOINABLE:
+            candidates = sorted(sources, key=lambda r: -r.last) + self._siblings(eq, roots)
+            region = next((r for r in candidates if self._can_join(eq, r, sources)), None)
+        if region is None:
+            region = self._open(eq, position)
+        self._join(eq, region, position, roots, sources)
+
+    def _open(self, eq: Equation, position: int) -> Region:
+        shape, kind = eq.results[0].type.shape, "other"
+        if family(eq) == "contraction":
+            kind = "contraction"
+        elif family(eq) in JOINABLE or (family(eq) == "view" and not _is_alias(eq)):
+            kind = "loop"
+        if family(eq) == "reduction":
+            shape = eq.operands[0].type.shape
+        region = Region(kind, shape, position, position)
+        self.regions.append(region)
+        return region
+
+    def _join(self, eq: Equation, region: Region, position: int, roots: set[Value],
+              sources: set[Region]) -> None:  # fmt: skip
+        region.members.append(eq)
+        region.last = position
+        region.reads |= sources - {region}
+        if family(eq) == "reduction":
+            region.axes = folded_axes(eq)
+        for value in eq.results:
+            self.region_of[value] = region
+        for root in roots:
+            region.roots.add(root)
+            self.readers.setdefault(root, []).append(region)
+
+    def _siblings(self, eq: Equation, roots: set[Value]) -> list[Region]:
+        """Regions that read an array that `eq` reads as well; scalars sit with any scalars."""
+        if eq.results[0].type.size == 1 and family(eq) == "elementwise":
+            scalars = [r for r in self.regions if r.kind == "loop" and r.domain == eq.results[0].type.shape]
+            return scalars[-SIBLINGS:][::-1]
+        found: list[Region] = []
+        for root in roots:
+            if root.type.size > 1:
+                found += self.readers.get(root, [])[-SIBLINGS:]
+        return sorted(set(found), key=lambda r: -r.last)[:SIBLINGS]
+
+    # ---- may it join -------------------------------------------------------------------------
+
+    def _can_join(self, eq: Equation, region: Region, sources: set[Region]) -> bool:
+        return (
+            region.kind != "other"
+            and len(region.members) < MAX_MEMBERS
+            and self._fits(eq, region)
+            and not self._depends(sources - {region}, region)
+        )
+
+    def _fits(self, eq: Equation, region: Region) -> bool:
+        shape = eq.results[0].type.shape
+        if region.kind == "contraction":
+            return (family(eq) == "elementwise" and shape == region.domain
+                    and self._aligned(eq, region, full=True))  # fmt: skip
+        if family(eq) == "reduction":
+            same_axes = region.axes is None or region.axes == folded_axes(eq)
+            return (eq.operands[0].type.shape == region.domain and same_axes
+                    and self._aligned(eq, region, full=True))  # fmt: skip
+        if family(eq) in ("window", "gather"):
+            return shape == region.domain and not any(
+                self.region_of.get(r) is region for r in self._roots(eq)
+            )
+        if shape == region.domain:
+            return self._aligned(eq, region, full=True)
+        return shape == region.reduced and region.by_row and self._aligned(eq, region, full=False)
+
+    def _aligned(self, eq: Equation, region: Region, full: bool) -> bool:
+        """Every value of the region that `eq` reads is needed at the very index being computed."""
+        return all(self._operand_aligned(v, region, full) for v in eq.operands)
+
+    def _operand_aligned(self, operand: Value, region: Region, full: bool) -> bool:
+        inside = [r for r in self._roots_of(operand) if self.region_of.get(r) is region]
+        if not inside:
+            return True
+        found = axis_map(operand, lambda v: v in self.region_of and v not in self.views, self.views)
+        if found is None:
+            return False
+        root, axes = found
+        here = range(len(region.domain))
+        if root.type.shape == region.domain and root.type.shape != region.reduced:
+            return full and all(a is None or a == i for i, a in enumerate(axes))
+        if root.type.shape != region.reduced or not region.by_row:
+            return False
+        kept = [i for i in here if i not in (region.axes or ())] if full else list(range(len(axes)))
+        return all(a is None or a == kept[i] for i, a in enumerate(axes))
+
+    def _depends(self, regions: set[Region], target: Region) -> bool:
+        """Does any of `regions` read, directly or through others, from `target`?"""
+        stack, seen = list(regions), set(regions)
+        while stack:
+            region = stack.pop()
+            if region is target:
+                return True
+            for r in region.reads:
+                if r not in seen and r.last >= target.first:
+                    seen.add(r)
+                    stack.append(r)
+        return False
+
+    # ---- views ---------------------------------------------------------------------------------
+
+    def _roots(self, eq: Equation) -> set[Value]:
+        """The arrays that `eq` reads: its operands, seen through views where it is a loop."""
+        if family(eq) in (*JOINABLE, "view"):
+            return {r for v in eq.operands for r in self._roots_of(v)}
+        return set(eq.operands)
+
+    def _roots_of(self, value: Value) -> list[Value]:
+        if value not in self.views:
+            return [value]
+        return [r for v in self.views[value].operands for r in self._roots_of(v)]
+
+    # ---- the new Program -----------------------------------------------------------------------
+
+    def _rebuild(self) -> Program:
+        used_by: dict[Value, set[Region]] = {}
+        for region in self.regions:
+            for root in region.roots:
+                used_by.setdefault(root, set()).add(region)
+        outputs = set(self.program.outputs)
+        equations = []
+        for region in _in_order(self.regions):
+            if region.kind == "other":
+                eq = region.members[0]
+                attrs = map_nested(eq, fuse)
+                equations.append(Equation(eq.primitive, eq.operands, attrs, eq.results, eq.source))
+                continue
+            results = tuple(
+                v for eq in region.members for v in eq.results
+                if v in outputs or used_by.get(v, set()) - {region}
+            )  # fmt: skip
+            if results:
+                equations.append(build_region(region.kind, region.members, self.views, results))
+        return Program(self.program.inputs, equations, self.program.outputs, self.program.constants)
+
+
+def build_region(
+    kind: str, members: list[Equation], views: dict[Value, Equation], results: tuple[Value, ...]
+) -> Equation:
+    """results = fused(...) over `members`; the body repeats the views that they read through."""
+    body = Builder()
+    inner: dict[Value, Value] = {}
+    inputs: list[Value] = []
+
+    def array(value: Value) -> Value:
+        if value not in inner:
+            inputs.append(value)
+            inner[value] = body.make_value(value.type)
+        return inner[value]
+
+    def through_views(value: Value) -> Value:
+        if value in inner or value not in views:
+            return array(value)
+        eq = views[value]
+        inner[value] = body.emit(eq.primitive, [through_views(v) for v in eq.operands], eq.attrs)
+        return inner[value]
+
+    with building(body):
+        for eq in members:
+            if eq.results[0] in inner:  # a copied view that the region has already read
+                continue
+            read = array if family(eq) == "contraction" else through_views
+            body.emit(eq.primitive, [read(v) for v in eq.operands], eq.attrs)
+            body.equations[-1].source = eq.source
+            inner.update(zip(eq.results, body.equations[-1].results))
+    program = body.finish([inner[v] for v in inputs], [inner[v] for v in results])
+    return Equation(
+        ops.fused, tuple(inputs), {"body": program, "kind": kind}, results, members[0].source
+    )
+
+
+def _is_alias(eq: Equation) -> bool:
+    """A reshape needs no copy: the bytes stay where they are."""
+    return eq.primitive.name == "reshape"
+
+
+def _in_order(regions: list[Region]) -> list[Region]:
+    """Regions after everything they read, otherwise by age."""
+    done: set[Region] = set()
+    order: list[Region] = []
+
+    def visit(region: Region) -> None:
+        stack = [(region, iter(sorted(region.reads, key=lambda r: r.first)))]
+        done.add(region)
+        while stack:
+            top, reads = stack[-1]
+            for r in reads:
+                if r not in done:
+                    done.add(r)
+                    stack.append((r, iter(sorted(r.reads, key=lambda q: q.first))))
+                    break
+            else:
+                order.append(top)
+                stack.pop()
+
+    for region in sorted(regions, key=lambda r: r.last):
+        if region not in done:
+            visit(region)
+    return order
