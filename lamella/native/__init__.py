@@ -3,7 +3,7 @@
 from .assembler import Code, Label
 from .jit import assembly, compile_kernels
 from .machine import Machine, Timing
-from .target import Target, target
+from .processor import Target, target
 from .team import num_threads, set_num_threads
 
 __all__ = [

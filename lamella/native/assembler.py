@@ -125,7 +125,13 @@ class Code:
         self.place(end)
 
     def offset(
-        self, dst: int, base: int, register: int, stride: int, offset: int = 0, reverse: bool = False
+        self,
+        dst: int,
+        base: int,
+        register: int,
+        stride: int,
+        offset: int = 0,
+        reverse: bool = False,
     ) -> None:
         """table[dst] = table[base] + offset + i * stride; i counts down with `reverse`."""
         if not 0 <= register < len(self._loops):

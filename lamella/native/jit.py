@@ -27,7 +27,7 @@ import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
 from . import cache
-from .target import target
+from .processor import target
 
 MAX_THREADS = 8
 

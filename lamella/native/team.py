@@ -18,7 +18,7 @@ import numpy as np
 from . import interpreter, jit
 from .assembler import ALIGNMENT
 from .interpreter import TEAM, TEAM_WORDS
-from .target import target
+from .processor import target
 
 MAX_THREADS = 512
 EXIT_SECONDS = 1.0

@@ -1,0 +1,74 @@
+"""Small kernels in LLVM text for the tests of the machine."""
+
+from lamella import native
+
+HEAD = """
+define void @kernel(ptr %table, ptr %ids, i64 %lo, i64 %hi) {
+entry:
+"""
+
+# One chunk is one int64 element; %x and %y are elements of the first and second buffer.
+LOOP = """
+  br label %loop
+loop:
+  %i = phi i64 [%lo, %entry], [%next, %loop]
+  %x.at = getelementptr i64, ptr %b0, i64 %i
+  %y.at = getelementptr i64, ptr %b1, i64 %i
+  %x = load i64, ptr %x.at
+  %y = load i64, ptr %y.at
+  BODY
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %hi
+  br i1 %more, label %loop, label %end
+end:
+  ret void
+}
+"""
+
+
+def _buffer(k):
+    return f"""
+  %id{k}.at = getelementptr i64, ptr %ids, i64 {k}
+  %id{k} = load i64, ptr %id{k}.at
+  %b{k}.at = getelementptr ptr, ptr %table, i64 %id{k}
+  %b{k} = load ptr, ptr %b{k}.at
+"""
+
+
+def elementwise(body):
+    """A loop over the chunks with %x = b0[i], %y = b1[i], both int64."""
+    return HEAD + _buffer(0) + _buffer(1) + LOOP.replace("BODY", body)
+
+
+TEXTS = {
+    # b1[i] = b0[i] + 1
+    "increment": elementwise("%r = add i64 %x, 1\n  store i64 %r, ptr %y.at"),
+    # b1[i] = b0[i] + b1[i]
+    "accumulate": elementwise("%r = add i64 %x, %y\n  store i64 %r, ptr %y.at"),
+    # b1 (one bool) = b0[0] < 10
+    "below ten": elementwise(
+        "%c = icmp slt i64 %x, 10\n  %r = zext i1 %c to i8\n  store i8 %r, ptr %y.at"
+    ),
+    # b1[i] = b0[(i + 1) % 60]: reads what other threads have written
+    "rotate": elementwise(
+        "%j = add i64 %i, 1\n  %k = urem i64 %j, 60\n"
+        "  %q = getelementptr i64, ptr %b0, i64 %k\n  %v = load i64, ptr %q\n"
+        "  store i64 %v, ptr %y.at"
+    ),
+    # calls into libm and libc
+    "libm": "declare float @expf(float)\n"
+    + elementwise(
+        "%f = sitofp i64 %x to float\n  %e = call float @expf(float %f)\n"
+        "  store float %e, ptr %y.at"
+    ),
+    # a helper function, and a constant array that needs a relocation
+    "table": "@squares = private constant [4 x i64] [i64 0, i64 1, i64 4, i64 9]\n"
+    "define internal i64 @square(i64 %k) {\n"
+    "  %p = getelementptr i64, ptr @squares, i64 %k\n  %v = load i64, ptr %p\n  ret i64 %v\n}\n"
+    + elementwise("%r = call i64 @square(i64 %x)\n  store i64 %r, ptr %y.at"),
+}
+
+
+def kernel(name):
+    """The address of a kernel of TEXTS."""
+    return native.compile_kernels({name: lambda: TEXTS[name]}, salt=TEXTS[name])[name]
