@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamella import ops
-from lamella.primitive import Primitive
+from lamella.primitive import Primitive, no_gradient
 from lamella.types import BOOL, FLOATS, Type
 
 
@@ -19,16 +19,39 @@ def same_types(name: str, types: tuple[Type, ...]) -> Type:
     return types[0]
 
 
+def like(x: Any, value: float) -> Any:
+    """A Value of x's type filled with `value`."""
+    return ops.full(shape=x.type.shape, dtype=x.type.dtype.name, value=value)
+
+
 def batch_elementwise(primitive: Callable[..., Any]) -> Callable[..., Any]:
     """Batching of anything that works lane by lane: broadcast what has no batch axis."""
 
     def batch(size: int, batched: tuple[bool, ...], *operands: Any, **attrs: Any) -> Any:
         return primitive(*(
-            x if b else ops.broadcast(x, shape=(size, *x.type.shape), axes=tuple(range(1, x.ndim + 1)))
+            x if b else ops.broadcast(x, shape=(size, *x.type.shape),
+                                      axes=tuple(range(1, x.type.ndim + 1)))
             for x, b in zip(operands, batched, strict=True)
         ), **attrs)  # fmt: skip
 
     return batch
+
+
+def _same_type_rule(
+    name: str, dtypes: Iterable[np.dtype], result: np.dtype | None
+) -> Callable[..., Type]:
+    allowed = frozenset(dtypes)
+    expected = ", ".join(sorted(d.name for d in allowed))
+
+    def typing(*types: Type) -> Type:
+        t = same_types(name, types)
+        if t.dtype not in allowed:
+            raise TypeError(
+                f"{name}: dtype {t.dtype.name} is not supported; expected one of {expected}"
+            )
+        return Type(t.shape, result) if result is not None else t
+
+    return typing
 
 
 def elementwise(
@@ -40,35 +63,33 @@ def elementwise(
     samples: Callable[..., Any],
     dtypes: Iterable[np.dtype] = FLOATS,
     result: np.dtype | None = None,
+    typing: Callable[..., Any] | None = None,
     traits: Iterable[str] = (),
 ) -> Primitive:
     """One lane at a time: operands of one Type; the result has it too, or dtype `result`.
 
-    `scalar(*lanes)` computes one lane with operators and the helpers of lamella.scalar.
-    `dtypes` are those that the operands may have.
+    `scalar(*lanes, **attrs)` computes one lane with operators and the helpers of lamella.scalar.
+    `dtypes` are those that the operands may have. `typing` replaces this rule where operands
+    differ in dtype; their shapes are equal always.
     """
-    allowed = frozenset(dtypes)
-
-    def typing(*types: Type) -> Type:
-        t = same_types(name, types)
-        if t.dtype not in allowed:
-            names = ", ".join(sorted(d.name for d in allowed))
-            raise TypeError(f"{name}: dtype {t.dtype.name} is not supported; expected one of {names}")
-        return Type(t.shape, result) if result is not None else t
-
     primitive = Primitive(
-        name=name, family="elementwise", typing=typing, numpy=numpy, vjp=vjp,
-        batch=lambda *args: batch_elementwise(primitive)(*args),
+        name=name, family="elementwise", typing=typing or _same_type_rule(name, dtypes, result),
+        numpy=numpy, vjp=vjp,
+        batch=lambda *args, **attrs: batch_elementwise(primitive)(*args, **attrs),
         lower=scalar, samples=samples, traits=frozenset(traits),
     )  # fmt: skip
     return primitive
 
 
-def comparison(name: str, *, numpy: Callable[..., Any], scalar: Callable[..., Any],
-               dtypes: Iterable[np.dtype], samples: Callable[..., Any]) -> Primitive:  # fmt: skip
-    """Two operands of one Type to bool."""
-    from lamella.primitive import no_gradient
-
+def comparison(
+    name: str,
+    *,
+    numpy: Callable[..., Any],
+    scalar: Callable[..., Any],
+    dtypes: Iterable[np.dtype],
+    samples: Callable[..., Any],
+) -> Primitive:
+    """Operands of one Type to bool."""
     return elementwise(name, numpy=numpy, vjp=no_gradient, scalar=scalar, dtypes=dtypes,
                        samples=samples, result=BOOL)  # fmt: skip
 
