@@ -207,7 +207,7 @@ class Code:
                 raise ValueError("a label was jumped to but never placed")
             if label.loops != loops[: len(label.loops)]:
                 raise ValueError(f"a jump leads into the loop at {label.loops[-1]}")
-        return [w.position if isinstance(w, Label) else w for w in self._words]
+        return [(w.position or 0) if isinstance(w, Label) else w for w in self._words]
 
     def listing(self) -> str:
         """One line per instruction: position, text and where it can jump."""

@@ -21,12 +21,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remember
 from itertools import count
+from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
-from . import cache
+from . import cache, processor
 from .processor import target
 
 MAX_THREADS = 8
@@ -89,9 +90,8 @@ def _setting() -> str:
     """Everything beside key and salt that machine code depends on."""
     here = target()
     versions = (llvmlite.__version__, *map(str, llvm.llvm_version_info))
-    with open(__file__, "rb") as source:
-        own = hashlib.sha256(source.read()).hexdigest()
-    return "\0".join((own, *versions, here.triple, here.cpu, here.features))
+    own = [Path(file).read_text() for file in (__file__, processor.__file__)]
+    return "\0".join((*own, *versions, here.triple, here.cpu, here.features))
 
 
 def _objects(missing: Mapping[str, tuple[MakeText, tuple[str, ...]]]) -> dict[str, bytes]:

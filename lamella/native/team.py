@@ -55,6 +55,7 @@ class Team:
     def __init__(self, size: int) -> None:
         self.size = size
         self.lock = threading.Lock()
+        self.starting = threading.Lock()
         self.caller = 0  # identity of the thread whose program runs
         self.memory = aligned(TEAM_WORDS * 8).view(np.int64)
         self.memory[TEAM["threads"]] = size
@@ -63,22 +64,30 @@ class Team:
 
     def start(self) -> None:
         """Start the threads, unless they run; the caller holds the lock."""
+        if len(self.threads) < self.size - 1:
+            # In a thread of its own, which Ctrl-C does not interrupt half-way.
+            starter = threading.Thread(target=self._start)
+            starter.start()
+            starter.join()
+
+    def _start(self) -> None:
         worker = native()["worker"]
-        for t in range(len(self.threads) + 1, self.size):
-            thread = threading.Thread(
-                target=worker, args=(self.address, t), name=f"lamella-{t}", daemon=True
-            )
-            thread.start()
-            self.threads.append(thread)
+        with self.starting:
+            for t in range(len(self.threads) + 1, self.size):
+                name = f"lamella-{t}"
+                thread = threading.Thread(
+                    target=worker, args=(self.address, t), name=name, daemon=True
+                )
+                thread.start()
+                self.threads.append(thread)
 
     def end(self) -> None:
-        """Let the threads leave and wait for them; the caller holds the lock."""
+        """Let the threads leave, for good; the caller holds the lock."""
         if self.threads:
             self.memory[TEAM["program"]] = 0
             native()["start"](self.address)
             for thread in self.threads:
                 thread.join()
-            self.threads = []
 
 
 def num_threads() -> int:
@@ -103,8 +112,8 @@ def set_num_threads(n: int) -> None:
     if old.caller == threading.get_ident():
         raise RuntimeError("set_num_threads cannot be called while a program runs in this thread")
     with _changing, old.lock:
-        old.end()
         _team = Team(size)
+        old.end()
 
 
 def team() -> Team:
