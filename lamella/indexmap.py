@@ -162,3 +162,12 @@ def _affine(text: str, spec: str) -> Affine:
             offset += value
         at = term.end()
     return Affine(tuple((x, k) for x, k in terms.items() if k), offset)
+
+
+def permute_operand(spec: str, operand: int, axes: tuple[int, ...]) -> str:
+    """The spec after operand 0 or 1, a `transpose(x, axes)`, is replaced by x itself."""
+    maps = parse(spec)
+    operands = [maps.a, maps.b]
+    dims = operands[operand]
+    operands[operand] = tuple(dims[axes.index(i)] for i in range(len(axes)))
+    return str(IndexMap(*operands, maps.out))

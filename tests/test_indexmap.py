@@ -2,7 +2,7 @@
 
 import pytest
 
-from lamella.indexmap import Affine, parse
+from lamella.indexmap import Affine, parse, permute_operand
 
 CONVOLUTION = "n 2y+i-1 2x+j-1 c, i j c o -> n y x o"
 
@@ -64,3 +64,9 @@ def test_result_shape():
     assert parse("i k, k j -> j i").result_shape((2, 3), (3, 5)) == (5, 2)
     with pytest.raises(ValueError, match="give `shape`"):
         parse("y+i, i -> y").result_shape((5,), (3,))
+
+
+def test_permute_operand():
+    # x[i, k, b] seen as transpose(x, (2, 0, 1))[b, i, k]
+    assert permute_operand("b i k, k j -> b i j", 0, (2, 0, 1)) == "i k b, k j -> b i j"
+    assert permute_operand("i k, k j -> i j", 1, (1, 0)) == "i k, j k -> i j"
