@@ -39,6 +39,7 @@ def compile_program(
     program: Program,
     donated: Mapping[int, int] | None = None,
     sliced: Sequence[int] = (),
+    stacked: Sequence[int] = (),
     repeated: bool = False,
     watch: Callable[[str, Program], None] | None = None,
 ) -> Executable:
@@ -47,7 +48,8 @@ def compile_program(
     donated: input number -> output number of the same type that is written over it.
     repeated: the Executable runs the Program `steps` times in one call, each round reading the
         donated arrays as the round before left them; inputs in `sliced` then have one more, leading
-        axis, and round k reads row k.
+        axis, and round k reads row k; outputs in `stacked` are arrays of `steps` rows given by the
+        caller, and round k writes row k.
     """
     donated = dict(donated or {})
     fused = split_unfusible(run_pipeline(program, watch))
@@ -58,18 +60,23 @@ def compile_program(
     over = {j: inputs[i] for i, j in donated.items()}
     outputs = [over.get(j) or Buffer(t.nbytes, "output", j)
                for j, t in enumerate(program.out_types)]  # fmt: skip
-    rows = [Buffer(b.nbytes, "window", base=b) if b.index in sliced else b for b in inputs]
+    in_rows = [_row(b) if i in sliced else b for i, b in enumerate(inputs)]
+    out_rows = [_row(b) if j in stacked else b for j, b in enumerate(outputs)]
 
     def emit_round() -> None:
-        for window in rows:
+        for window in (*in_rows, *out_rows):
             if window.kind == "window":
                 lowering.emit(Offset(window, window.nbytes))
-        lowering.inline(fused, rows, outputs, donated)
+        lowering.inline(fused, in_rows, out_rows, donated)
 
     instructions, _ = lowering.capture(emit_round)
     if repeated:
         instructions = [Loop(None, instructions)]
     return _executable(program, instructions, lowering, donated)
+
+
+def _row(array: Buffer) -> Buffer:
+    return Buffer(array.nbytes, "window", base=array)
 
 
 def _executable(program: Program, instructions: list[Instruction], lowering: Lowering,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,16 +79,23 @@ class Executable:
                 raise TypeError(f"argument {i}: expected {t}, got {type_of(x)}")
         return self.run([np.asarray(x) for x in arrays])
 
-    def run(self, arrays: Sequence[np.ndarray], steps: int = 1) -> tuple[np.ndarray, ...]:
+    def run(
+        self,
+        arrays: Sequence[np.ndarray],
+        steps: int = 1,
+        given: Mapping[int, np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, ...]:
         """Run `steps` rounds on arrays whose types have been checked.
 
         Donated arrays are overwritten and returned as the outputs they became: they must be dense,
-        aligned and writable. All others are left as they are.
+        aligned and writable. All others are left as they are. Output j is written to given[j],
+        where there is one.
         """
         with self._lock:  # one arena
-            return self._run(arrays, steps)
+            return self._run(arrays, steps, given or {})
 
-    def _run(self, arrays: Sequence[np.ndarray], steps: int) -> tuple[np.ndarray, ...]:
+    def _run(self, arrays: Sequence[np.ndarray], steps: int, given: Mapping[int, np.ndarray]
+             ) -> tuple[np.ndarray, ...]:  # fmt: skip
         pointers, keep = self._pointers, []
         for i, x in enumerate(arrays):
             if i not in self.donated and not is_readable(x):
@@ -97,7 +104,8 @@ class Executable:
             pointers[i] = x.ctypes.data
         outputs = []
         for j, t in enumerate(self.out_types):
-            out = arrays[self._over[j]] if j in self._over else aligned_empty(t)
+            out = arrays[self._over[j]] if j in self._over else given.get(j)
+            out = aligned_empty(t) if out is None else out
             pointers[len(arrays) + j] = out.ctypes.data
             outputs.append(out)
         self._params[0] = steps

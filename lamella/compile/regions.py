@@ -5,15 +5,11 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from lamella import ops
-from lamella.kernels.contract import lower_contraction
 from lamella.kernels.kernel import CannotFuse, Lowered
-from lamella.kernels.loop import lower_loop
 from lamella.native import target
 from lamella.passes.fuse import build_region
 from lamella.passes.rewrite import map_nested
 from lamella.program import Equation, Program, Value
-
-GENERATORS = {"loop": lower_loop, "contraction": lower_contraction}
 
 _lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
 
@@ -28,7 +24,11 @@ def lower_equation(eq: Equation) -> Lowered | None:
         return lower(eq) if lower else None
     body = eq.attrs["body"]
     if body not in _lowered:
-        _lowered[body] = GENERATORS[eq.attrs["kind"]](body, target())
+        from lamella.kernels.contract import lower_contraction
+        from lamella.kernels.loop import lower_loop
+
+        generators = {"loop": lower_loop, "contraction": lower_contraction}
+        _lowered[body] = generators[eq.attrs["kind"]](body, target())
     return _lowered[body]
 
 

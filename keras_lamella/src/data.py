@@ -1,0 +1,93 @@
+"""Batches for the training loop: array data is handed over in blocks of many steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import optree
+from keras.src.trainers.data_adapters import array_slicing
+from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+from keras.src.trainers.epoch_iterator import EpochIterator
+
+from keras_lamella.src.step import Block
+
+#: Seconds of one block: short enough for a progress bar and for Ctrl-C.
+BLOCK_SECONDS = 0.1
+
+
+class BlockIterator(EpochIterator):
+    """Keras's EpochIterator; array data comes as `(first step, last step, Block)`.
+
+    A block has `steps_per_execution` steps where `every_batch` is set (a callback wants to see each
+    batch), else as many as take BLOCK_SECONDS.
+    """
+
+    every_batch = True
+
+    def __iter__(self) -> Iterator[Any]:
+        arrays = self._plain_arrays()
+        return super().__iter__() if arrays is None else self._blocks(arrays)
+
+    def _plain_arrays(self) -> Any:
+        """The data as nested NumPy arrays of floatx and other numbers, or None."""
+        adapter = self.data_adapter
+        if type(adapter) is not ArrayDataAdapter or self.steps_per_epoch:
+            return None
+        if not hasattr(self, "_arrays"):
+            self._arrays = _numpy_arrays(adapter)
+        return self._arrays
+
+    def _blocks(self, data: Any) -> Iterator[tuple[int, int, Block]]:
+        adapter = self.data_adapter
+        adapter.on_epoch_begin()
+        leaves, structure = optree.tree_flatten(data)
+        batch, rows = adapter.batch_size, _order(adapter)
+        full = adapter._num_samples // batch
+        size = self.steps_per_execution
+
+        def block(step: int, steps: int, batch: int) -> Block:
+            start = step * adapter.batch_size
+            chosen = None
+            if rows is not None:
+                chosen = rows[start : start + steps * batch].reshape(steps, batch)
+            return Block(tuple(leaves), structure, batch, steps, chosen, start)
+
+        step = 0
+        while step < full:
+            steps = min(size, full - step)
+            begin = time.perf_counter()
+            yield step, step + steps - 1, block(step, steps, batch)
+            step += steps
+            if not self.every_batch:
+                size = _next_size(steps, time.perf_counter() - begin)
+        if adapter.partial_batch_size:
+            yield full, full, block(full, 1, adapter.partial_batch_size)
+        adapter.on_epoch_end()
+
+
+def _numpy_arrays(adapter: ArrayDataAdapter) -> Any:
+    sliceables = array_slicing.convert_to_sliceable(adapter._inputs, target_backend="numpy")
+    leaves, structure = optree.tree_flatten(sliceables)
+    arrays = [getattr(s, "array", None) for s in leaves]
+    if all(type(a) is np.ndarray and a.dtype.kind in "fiub" for a in arrays):
+        return optree.tree_unflatten(structure, [np.ascontiguousarray(a) for a in arrays])
+    return None
+
+
+def _order(adapter: ArrayDataAdapter) -> np.ndarray | None:
+    """The rows in the order of this epoch, drawn as Keras's own iterator draws them."""
+    n, batch = adapter._num_samples, adapter.batch_size
+    if not adapter._shuffle:
+        return None
+    if adapter._shuffle != "batch":
+        return np.random.permutation(n).astype(np.int64)
+    parts = [np.random.permutation(min(batch, n - i)) + i for i in range(0, n, batch)]
+    return np.concatenate(parts).astype(np.int64)
+
+
+def _next_size(steps: int, seconds: float) -> int:
+    """Steps that take BLOCK_SECONDS, growing at most eightfold at a time."""
+    return max(1, min(8 * steps, int(steps * BLOCK_SECONDS / max(seconds, 1e-6))))

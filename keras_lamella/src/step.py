@@ -1,0 +1,153 @@
+"""A training, test or prediction step as machine code.
+
+`StepFunction(f)` calls `f(batch)` once with traced arrays and traced variables. What comes out is a
+Program from (data, variables) to (results, assigned variables) that updates the variables' arrays in
+place. Array data goes through many steps in one native call: the compiled code gathers each batch
+by its row numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optree
+
+from keras_lamella.src.variable import Variable, VariableScope
+from lamella import ops
+from lamella.compile import Executable, compile_program
+from lamella.compile.executable import aligned_empty
+from lamella.frontend.trace import trace
+from lamella.types import Type, dtype_of
+
+
+@dataclass(frozen=True)
+class Block:
+    """`steps` batches of array data.
+
+    arrays: the whole data, rows first; structure: how they make a batch. Batch k has the rows
+    `rows[k]`, (steps, batch) int64; without `rows` the batches follow each other from row `start`.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    structure: Any
+    batch: int
+    steps: int
+    rows: np.ndarray | None = None
+    start: int = 0
+
+    def batches(self) -> Iterator[Any]:
+        """The batches as nested arrays."""
+        for k in range(self.steps):
+            first = self.start + k * self.batch
+            rows = slice(first, first + self.batch) if self.rows is None else self.rows[k]
+            yield optree.tree_unflatten(self.structure, [a[rows] for a in self.arrays])
+
+
+@dataclass
+class _Compiled:
+    executable: Executable
+    variables: list[Variable]  # in the order of the inputs after the data
+    written: list[bool]
+    structure: Any
+    stacked: Sequence[int]
+
+
+class StepFunction:
+    """`f(batch)` compiled for every signature of the batch that it meets.
+
+    Args:
+        f: takes a batch (nested arrays), reads and assigns Keras variables, returns nested arrays.
+        concatenate: join the results of several batches along their rows; otherwise the results of
+            the last batch are returned.
+    """
+
+    def __init__(self, f: Callable[[Any], Any], concatenate: bool = False) -> None:
+        self._f = f
+        self._concatenate = concatenate
+        self._compiled: dict[Hashable, _Compiled] = {}
+
+    def __call__(self, data: Block | Sequence[Any]) -> Any:
+        """The results on a Block, or on a list of batches."""
+        if isinstance(data, Block):
+            return self._run_block(data)
+        results = [self._run_batch(batch) for batch in data]
+        if not self._concatenate or len(results) == 1:
+            return results[-1]
+        return optree.tree_map(lambda *parts: np.concatenate(parts), *results)
+
+    def _run_batch(self, batch: Any) -> Any:
+        leaves, structure = optree.tree_flatten(batch)
+        arrays = [np.asarray(x) for x in leaves]
+        compiled = self._get("batch", arrays, structure)
+        return _run(compiled, arrays, 1, {})
+
+    def _run_block(self, block: Block) -> Any:
+        if block.rows is not None:
+            arrays = [*block.arrays, block.rows]
+            compiled = self._get("gather", arrays, block.structure)
+            return _run(compiled, arrays, block.steps, {})
+        stop = block.start + block.batch * block.steps
+        arrays = [a[block.start : stop].reshape(block.steps, block.batch, *a.shape[1:])
+                  for a in block.arrays]  # fmt: skip
+        compiled = self._get("rows", arrays, block.structure)
+        outputs = {}
+        for j in compiled.stacked:
+            t = compiled.executable.out_types[j]
+            outputs[j] = aligned_empty(Type((block.steps * t.shape[0], *t.shape[1:]), t.dtype))
+        return _run(compiled, arrays, block.steps, outputs)
+
+    def _get(self, mode: str, arrays: Sequence[np.ndarray], structure: Any) -> _Compiled:
+        key = (mode, structure, *((_step_shape(mode, i, len(arrays), x), x.dtype)
+                                  for i, x in enumerate(arrays)))  # fmt: skip
+        if key not in self._compiled:
+            types = [Type(shape, dtype_of(dtype)) for shape, dtype in key[2:]]
+            self._compiled[key] = self._compile(mode, types, structure)
+        return self._compiled[key]
+
+    def _compile(self, mode: str, types: Sequence[Type], structure: Any) -> _Compiled:
+        scope = VariableScope()
+        result: list[Any] = []
+
+        def flat(*leaves: Any) -> list[Any]:
+            if mode == "gather":
+                *arrays, rows = leaves
+                leaves = tuple(ops.gather(a, rows, axis=0) for a in arrays)
+            with scope:
+                out = self._f(optree.tree_unflatten(structure, leaves))
+            out_leaves, out_structure = optree.tree_flatten(out)
+            result.append((out_structure, len(out_leaves)))
+            return [*map(_value, out_leaves), *(scope.values[k] for k in scope.assigned)]
+
+        program, captured = trace(flat, types)
+        out_structure, n_out = result[0]
+        variables = scope.captured(captured)
+        position = {id(v): len(types) + i for i, v in enumerate(variables)}
+        donated = {position[k]: n_out + i for i, k in enumerate(scope.assigned)}
+        sliced = {"batch": (), "gather": (len(types) - 1,), "rows": tuple(range(len(types)))}[mode]
+        stacked = tuple(range(n_out)) if mode == "rows" and self._concatenate else ()
+        executable = compile_program(
+            program, donated, sliced=sliced, stacked=stacked, repeated=mode != "batch"
+        )
+        written = [position[id(v)] in donated for v in variables]
+        return _Compiled(executable, variables, written, out_structure, stacked)
+
+
+def _run(compiled: _Compiled, arrays: Sequence[np.ndarray], steps: int,
+         outputs: dict[int, np.ndarray]) -> Any:  # fmt: skip
+    state = [v.owned() if w else v._array for v, w in zip(compiled.variables, compiled.written)]
+    results = compiled.executable.run([*arrays, *state], steps, outputs)
+    n = len(results) - sum(compiled.written)
+    return optree.tree_unflatten(compiled.structure, results[:n])
+
+
+def _step_shape(mode: str, i: int, n: int, x: np.ndarray) -> tuple[int, ...]:
+    """The shape of argument `i` of `n` as one step sees it."""
+    sliced = mode == "rows" or (mode == "gather" and i == n - 1)
+    return x.shape[1:] if sliced else x.shape
+
+
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, Variable) else x

@@ -1,0 +1,146 @@
+"""Keras variables: each owns an array that compiled steps update in place."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras.src.backend.common import KerasVariable
+
+from lamella.compile.executable import aligned_copy
+from lamella.frontend.trace import Trace
+from lamella.frontend.tracer import Tracer
+from lamella.program import current_builder
+from lamella.types import Type, dtype_of, type_of
+
+
+class Variable(KerasVariable):
+    """A Keras variable over an array of its own.
+
+    Inside a `VariableScope` its value is traced and an assignment replaces the traced value;
+    outside, the value is the array. A compiled step writes the array in place; whoever was given
+    the array before keeps the old numbers (see `owned`).
+    """
+
+    @property
+    def _value(self) -> Any:
+        scope = _active.scope
+        if scope is None or self._array is None:
+            return self._array
+        return scope.read(self)
+
+    @_value.setter
+    def _value(self, array: Any) -> None:
+        self._array = array
+
+    def _initialize(self, value: Any) -> None:
+        self._array = _fresh(value, self._dtype)
+        self._shape = self._array.shape
+
+    def _direct_assign(self, value: Any) -> None:
+        scope = _active.scope
+        if scope is None:
+            self._array = _fresh(value, self._dtype)
+        else:
+            scope.assign(self, value)
+
+    def _convert_to_tensor(self, value: Any, dtype: Any = None) -> Any:
+        from keras_lamella.src.ops.core import convert_to_tensor
+
+        return convert_to_tensor(value, dtype=dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype)
+
+    def owned(self) -> np.ndarray:
+        """The array, for writing in place: a copy of it first if anybody else holds it."""
+        if sys.getrefcount(self._array) > 2:
+            self._array = _fresh(self._array, self._dtype)
+        return self._array
+
+
+def _fresh(value: Any, dtype: str) -> np.ndarray:
+    if isinstance(value, Tracer):
+        raise TypeError(
+            f"a traced value {value.type} is assigned to a variable outside of the step that is "
+            "being traced; assign variables inside train_step, test_step or a layer's call"
+        )
+    array = np.asarray(value, dtype=dtype_of(dtype) if dtype in _ENGINE else np.dtype(dtype))
+    return aligned_copy(array, Type(array.shape, array.dtype))
+
+
+_ENGINE = frozenset(
+    f"{kind}{bits}" for kind, sizes in {
+        "float": (16, 32, 64), "int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "complex": (64, 128)
+    }.items() for bits in sizes
+) | {"bool", "bfloat16"}  # fmt: skip
+
+
+class _Active(threading.local):
+    scope: VariableScope | None = None
+
+
+_active = _Active()
+
+
+class VariableScope:
+    """While entered: reading a variable gives a Tracer, assigning one replaces the Tracer.
+
+    `captured(values)` tells which variables a trace read; `assigned` holds, in order, the variables
+    that were assigned and `values` what they are now.
+    """
+
+    def __init__(self, tracer_of: Callable[[np.ndarray], Tracer] | None = None) -> None:
+        outer = Trace()  # owns the Tracers that stand for the variables' arrays
+        self._tracer_of = tracer_of or (lambda array: outer.make_tracer(type_of(array)))
+        self._variables: dict[int, Variable] = {}
+        self._tracers: dict[Tracer, Variable] = {}
+        self.values: dict[int, Any] = {}
+        self.assigned: dict[int, Variable] = {}
+
+    def __enter__(self) -> VariableScope:
+        self._previous, _active.scope = _active.scope, self
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        _active.scope = self._previous
+
+    @staticmethod
+    def current() -> VariableScope | None:
+        """The scope that is entered in this thread."""
+        return _active.scope
+
+    def read(self, variable: Variable) -> Any:
+        if id(variable) not in self.values:
+            tracer = self._tracer_of(variable._array)
+            self._variables[id(variable)] = variable
+            self._tracers[tracer] = variable
+            self.values[id(variable)] = tracer
+        return self.values[id(variable)]
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        current_builder().lift(self.read(variable))  # what is written is an input as well
+        self.assigned[id(variable)] = variable
+        self.values[id(variable)] = value
+
+    def captured(self, values: Sequence[Any]) -> list[Variable]:
+        """The variables that the captured outer Tracers of a trace stand for."""
+        return [self._tracers[v] for v in values]
+
+    def isolated(self, f: Callable[[], Any]) -> tuple[Any, dict[int, Any]]:
+        """f() and the values that it assigned, leaving the values as they were."""
+        before, assigned = dict(self.values), self.assigned
+        self.assigned = {}
+        try:
+            out = f()
+            return out, {k: self.values[k] for k in self.assigned}
+        finally:
+            known = {k: v for k, v in self.values.items() if k not in before and k not in self.assigned}
+            self.values = {**before, **known}
+            self.assigned = assigned
+
+    def variable(self, key: int) -> Variable:
+        return self._variables[key]
