@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lamella.frontend.tracer import Tracer
+from lamella import tree
+from lamella.frontend.tracer import Tracer, check_alive
 from lamella.program import Builder, Program, Value, building
-from lamella.types import Type
+from lamella.types import Type, type_of
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARIES = (_PACKAGE, os.path.join("site-packages", "keras"), "keras_lamella", "numpy")
@@ -45,13 +46,9 @@ class Trace(Builder):
         return Tracer(type, self)
 
     def lift(self, x: Any) -> Value:
-        if not isinstance(x, Tracer) or x.trace is self:
+        if not isinstance(x, Tracer) or x.owner is self:
             return super().lift(x)
-        if x.trace.closed:
-            raise RuntimeError(
-                f"a traced value {x.type} was kept after its function had ended (stored in a "
-                "global, an attribute or a list); return it from the function instead"
-            )
+        check_alive(x)
         if x not in self.captures:
             self.captures[x] = self.make_tracer(x.type)
         return self.captures[x]
@@ -64,10 +61,26 @@ def trace(f: Callable[..., Sequence[Any]], types: Sequence[Type]) -> tuple[Progr
     are the arguments, then one input per captured Value.
     """
     builder = Trace()
-    with building(builder):
-        inputs = [builder.make_tracer(t) for t in types]
-        outputs = [builder.lift(np.asarray(x) if not isinstance(x, Value) else x)
-                   for x in f(*inputs)]  # fmt: skip
-    builder.closed = True
+    inputs = [builder.make_tracer(t) for t in types]
+    try:
+        with building(builder):
+            outputs = [builder.lift(x) for x in f(*inputs)]
+    finally:
+        builder.closed = True
     program = builder.finish([*inputs, *builder.captures.values()], outputs)
     return program, list(builder.captures)
+
+
+def run(f: Callable[..., Any], *args: Any) -> Any:
+    """`f(*args)` for concrete arrays in any nesting: traced, then evaluated."""
+    leaves, structure = tree.flatten(args)
+    found: list[Any] = []
+
+    def flat(*tracers: Any) -> list[Any]:
+        out, result = tree.flatten(f(*tree.unflatten(structure, tracers)))
+        found.append(result)
+        return out
+
+    arrays = [np.asarray(x) for x in leaves]
+    program, _ = trace(flat, [type_of(x) for x in arrays])
+    return tree.unflatten(found[0], program.run(*arrays))

@@ -1,0 +1,14 @@
+"""NumPy's functions on Tracers, by theme; `implementation` finds one."""
+
+from lamella.frontend.numpy import (
+    creation,
+    elementwise,
+    joining,
+    products,
+    reductions,
+    selection,
+    shaping,
+)
+from lamella.frontend.numpy.registry import implementation, implemented, implements
+
+__all__ = ["implementation", "implemented", "implements"]
