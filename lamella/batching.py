@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamella import ops
-from lamella.program import Program, Value, current_builder
+from lamella.program import Builder, Program, Value, building, current_builder
+from lamella.types import Type
 
 
 def batch_program(
@@ -41,3 +42,29 @@ def with_batch_axis(value: Value, size: int, batched: bool) -> Value:
         return value
     shape = value.type.shape
     return ops.broadcast(value, shape=(size, *shape), axes=tuple(range(1, len(shape) + 1)))
+
+
+def program_over_batch(
+    program: Program, size: int, batched: Sequence[bool], wanted: Sequence[bool] | None = None
+) -> tuple[Program, list[bool]]:
+    """`program` over a batch as a Program of its own, and which outputs have the batch axis.
+
+    Outputs that `wanted` marks are given the axis where they have none.
+    """
+    builder = Builder()
+    inputs = [
+        builder.make_value(Type((size, *t.shape), t.dtype) if b else t)
+        for t, b in zip(program.in_types, batched, strict=True)
+    ]
+    with building(builder):
+        outputs, has = batch_program(program, size, batched, inputs)
+        if wanted is not None:
+            outputs = [with_batch_axis(x, size, h) if w else x
+                       for x, h, w in zip(outputs, has, wanted, strict=True)]  # fmt: skip
+            has = [h or w for h, w in zip(has, wanted)]
+    return builder.finish(inputs, outputs), has
+
+
+def traced_batch(program: Program, size: int, batched: Sequence[bool]) -> Program:
+    """`program` over a batch, every output with the batch axis."""
+    return program_over_batch(program, size, batched, (True,) * len(program.outputs))[0]

@@ -12,7 +12,8 @@ PRIMITIVES: dict[str, Primitive] = {}
 FAMILIES = (
     "elementwise",  # one scalar rule per lane; operands and result of one shape
     "view",  # the result's elements are operand elements at mapped indices
-    "reduction",  # folds axes (sum, max, argmax) or scans along one (cumsum)
+    "reduction",  # folds axes: sum, max, argmax
+    "cumulative",  # running folds along one axis: cumsum
     "contraction",  # sums of products over index maps: matmul, einsum, convolutions
     "window",  # pooling
     "indexing",  # gather, scatter, dynamic slices: addresses from data
@@ -35,6 +36,7 @@ class Primitive:
     vjp(g, y, *operands, **attrs) -> cotangent | tuple of (cotangent | None)
         Cotangents of the operands from the cotangent `g` of the result `y` (tuples where there are
         several results; a missing one is None). Written with ordinary NumPy operators on Values.
+        The rules of control primitives are also told `needed`, a bool per operand: whose are wanted.
         `no_gradient` says that the result does not depend smoothly on any operand.
     batch(size, batched, *operands, **attrs) -> Value | tuple[Value, ...]
         The operation over a leading batch axis of `size`: operand i has the axis at position 0 where

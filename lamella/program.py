@@ -157,3 +157,12 @@ def building(builder: Builder) -> Iterator[Builder]:
         yield builder
     finally:
         _stack.builders.pop()
+
+
+def program_of(f: Callable[..., Sequence[Any]], *types: Type) -> Program:
+    """The Program that `f` emits for Values of `types`; without the services of a Trace."""
+    builder = Builder()
+    inputs = [builder.make_value(t) for t in types]
+    with building(builder):
+        outputs = f(*inputs)
+        return builder.finish(inputs, outputs)

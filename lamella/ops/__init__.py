@@ -44,6 +44,9 @@ from lamella.ops.arithmetic import (
     trunc,
 )
 from lamella.ops.contraction import contract
+from lamella.ops.control import call, fused, switch
+from lamella.ops.cumulative import cummax, cummin, cumprod, cumsum
+from lamella.ops.indexing import dynamic_slice, gather, gather_nd
 from lamella.ops.layout import (
     barrier,
     broadcast,
@@ -57,8 +60,12 @@ from lamella.ops.layout import (
     stop_gradient,
     transpose,
 )
+from lamella.ops.loops import while_loop
 from lamella.ops.random import philox
 from lamella.ops.reduction import argmax, argmin, max_ as max, min_ as min, prod, sum_ as sum
+from lamella.ops.scan import scan
+from lamella.ops.scatter import dynamic_update_slice, scatter_add, scatter_nd
+from lamella.ops.sort import argsort, sort, top_k
 from lamella.ops.transcendental import (
     arccos,
     arccosh,
@@ -91,3 +98,4 @@ from lamella.ops.transcendental import (
     tan,
     tanh,
 )
+from lamella.ops.window import window_max, window_max_gradient, window_max_take, window_sum

@@ -62,9 +62,7 @@ def _aligned(x: Shape, shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 def _broadcast_vjp(g: Any, y: Any, x: Any, *, shape: Shape, axes: tuple[int, ...]) -> Any:
     aligned = _aligned(x.type.shape, shape, axes)
-    summed = tuple(
-        i for i, n in enumerate(shape) if i not in axes or (aligned[i] == 1 and n != 1)
-    )
+    summed = tuple(i for i, n in enumerate(shape) if i not in axes or (aligned[i] == 1 and n != 1))
     return ops.reshape(ops.sum(g, axes=summed) if summed else g, shape=x.type.shape)
 
 
@@ -235,9 +233,7 @@ slice_ = view(
     batch=lambda size, batched, x, *, start, stop, step: ops.slice(
         x, start=(0, *start), stop=(size, *stop), step=(1, *step)
     ),
-    lower=lambda index, x, *, start, stop, step: [
-        i * s + a for i, a, s in zip(index, start, step)
-    ],
+    lower=lambda index, x, *, start, stop, step: [i * s + a for i, a, s in zip(index, start, step)],
     samples=_samples(
         ((5, 4), {"start": (1, 0), "stop": (4, 3), "step": (1, 1)}),
         ((7, 5), {"start": (1, 0), "stop": (7, 5), "step": (2, 3)}),
@@ -370,7 +366,7 @@ concatenate = Primitive(
 # ------------------------------------------------------------- identities
 
 
-def _identity(name: str, vjp: Callable[..., Any]) -> Primitive:
+def _identity(name: str, vjp: Callable[..., Any], *traits: str) -> Primitive:
     primitive = view(
         name,
         typing=lambda x: x,
@@ -379,6 +375,7 @@ def _identity(name: str, vjp: Callable[..., Any]) -> Primitive:
         batch=lambda size, batched, x: primitive(x),
         lower=lambda index, x: index,
         samples=_samples(((2, 3), {})),
+        traits=frozenset(traits),
     )
     return primitive
 
@@ -386,7 +383,7 @@ def _identity(name: str, vjp: Callable[..., Any]) -> Primitive:
 stop_gradient = _identity("stop_gradient", no_gradient)
 
 #: Opaque to every pass: what is computed from a barrier is computed anew (see `call`).
-barrier = _identity("barrier", lambda g, y, x: g)
+barrier = _identity("barrier", lambda g, y, x: g, "opaque")
 
 # ---------------------------------------------------------------- constants
 

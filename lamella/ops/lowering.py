@@ -59,6 +59,6 @@ class ArgFold:
 
 @dataclass(frozen=True)
 class Cumulative:
-    """A running fold along `attrs["axis"]`, from the end where `attrs["reverse"]`."""
+    """A running fold along `attrs["axis"]`, from the end where `attrs["reverse"]` is true."""
 
     fold: Fold
