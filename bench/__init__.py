@@ -1,1 +1,1 @@
-"""The same Keras programs timed on Lamella and on its peers; README.md says what is measured and how."""
+"""The same Keras programs timed on Lamella and on its peers: README.md says how."""

@@ -1,4 +1,4 @@
-"""Times the same Keras programs on Lamella and its peers; builds the peers' environments when missing."""
+"""Times the same Keras programs on Lamella and its peers, whose environments it builds."""
 
 import argparse
 import json

@@ -1,8 +1,8 @@
 """Floating-point operations of one training step, counted from a Keras model's layers.
 
-Only contractions count (dense, convolution, recurrence, attention): two operations per multiply-add.
-Elementwise work, normalisation, embeddings and the optimizer are left out, as is usual, so the share of
-peak computed from the count is a lower bound of what the processor did.
+Only contractions count (dense, convolution, recurrence, attention): two operations per
+multiply-add. Elementwise work, normalisation, embeddings and the optimizer are left out, as is
+usual, so the share of peak computed from the count is a lower bound of what the processor did.
 """
 
 from math import prod

@@ -1,4 +1,4 @@
-"""What a run needs before its first measurement: interpreters, prepared workloads, the machine's figures."""
+"""What a run needs before it measures: interpreters, prepared workloads, the machine's figures."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from bench.schedule import BACKENDS, last_line
 
 
 def interpreters(folder: Path, names: set[str]) -> dict[str, dict[str, Any]]:
-    """{environment: {"python", "megabytes"} or {"error"}}; one that cannot be built stops nothing."""
+    """{environment: {"python", "megabytes"} or {"error"}}: a failed build stops nothing."""
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(names):
         try:

@@ -1,7 +1,7 @@
-"""One measurement, in a process of its own: shared by the workers of Keras, plain PyTorch and plain JAX.
+"""One measurement, in a process of its own: shared by the workers of Keras, PyTorch and JAX.
 
-A worker hands `main` two callables: one imports its engine, the other makes a Subject. The result is
-one JSON object. Nothing heavy is imported here, because the import of the engine is itself timed.
+A worker hands `main` two callables: one imports its engine, the other makes a Subject. The result
+is one JSON object. Nothing heavy is imported here: the import of the engine is itself timed.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ class Subject(Protocol):
     """A model on an engine, with its initial weights set."""
 
     def fit(self, on_unit: Callable[[dict[str, float]], bool]) -> None:
-        """Trains with shuffling; after each unit of `epochs` epochs calls on_unit(metrics), stops if True."""
+        """Trains, shuffling; after each unit of epochs calls on_unit(metrics), stops if True."""
 
     def predict(self, x) -> Any:
         """Outputs for arrays of any number of rows, as NumPy."""
@@ -38,7 +39,7 @@ class Subject(Protocol):
 
 
 class Units:
-    """Notes the time and metrics at the end of each unit of training; decides when there are enough."""
+    """Notes the end of each unit of training with its metrics; decides when there are enough."""
 
     def __init__(self, started: float, limits: argparse.Namespace):
         self.started, self.limits = started, limits
@@ -59,7 +60,7 @@ class Units:
 
     def warm(self) -> list[float]:
         """Seconds of each later unit."""
-        return [after - before for before, after in zip(self.ends, self.ends[1:], strict=False)]
+        return [after - before for before, after in pairwise(self.ends)]
 
 
 def repeat(call: Callable[[], Any], seconds: float, most: int = 300) -> dict[str, float]:

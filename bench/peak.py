@@ -1,6 +1,6 @@
 """Worker: the machine's float32 peak, by independent vector FMAs in registers on every core.
 
-Prints GFLOP/s of all cores this process may use together. Runs in Lamella's environment, for llvmlite.
+Prints GFLOP/s of all cores this process may use. Runs in Lamella's environment, for llvmlite.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ def lanes() -> int:
 
 
 def kernel_text(width: int) -> str:
-    """LLVM IR of `float kernel(i64 loops)`: CHAINS fused multiply-adds of `width` lanes per loop."""
+    """LLVM IR of `float kernel(i64 loops)`: CHAINS multiply-adds of `width` lanes per loop."""
     vector = f"<{width} x float>"
     chains = range(CHAINS)
     phis = [f"%a{i} = phi {vector} [zeroinitializer, %entry], [%b{i}, %loop]" for i in chains]

@@ -1,4 +1,4 @@
-"""`python -m bench.plot results.json results.png`: warm epochs of every workload and backend, on a log scale."""
+"""`python -m bench.plot results.json results.png`: warm epochs, on a log scale."""
 
 import json
 import sys
@@ -7,9 +7,9 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from bench.report import summaries  # noqa: E402
+from bench.report import summaries
 
 COLOURS = {
     "lamella": "#d62728",

@@ -1,7 +1,7 @@
-"""What every backend starts from: data and initial weights (.npz), batch size and FLOPs (.json beside it).
+"""What every backend starts from: data and initial weights (.npz), batch size and FLOPs (.json).
 
-`python -m bench.prepared FOLDER NAME...` writes the files (a Keras backend is needed to build the models; any
-will do, since the weights are drawn by NumPy). Workers read them with `Prepared(path)`.
+`python -m bench.prepared FOLDER NAME...` writes the files: any Keras backend will do to build the
+models, since the weights are drawn by NumPy. Workers read them with `Prepared(path)`.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """The file of a workload, named by its source too, so that an edited workload is prepared again."""
+    """The file of a workload; its source is in the name, so an edited one is prepared again."""
     sources = (HERE / "workloads" / f"{name}.py", HERE / "flops.py", Path(__file__))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     return folder / f"{name}-{digest[:12]}.npz"
@@ -24,8 +24,8 @@ def path_of(folder: Path, name: str) -> Path:
 class Prepared:
     """What every backend starts from.
 
-    x: an array or a dict of arrays, y: an array, weights: {path: array} in Keras's order,
-    batch_size, epochs (timed as one), flops_per_row.
+    x: an array or a dict of arrays, y: an array, weights: {path in the model: array} in Keras's
+    order, batch_size, epochs (timed as one), flops_per_row.
     """
 
     def __init__(self, path: str | Path):
@@ -40,7 +40,7 @@ class Prepared:
         self.y = arrays.pop("y")
         self.weights = _with_prefix(arrays, "weight/")
         inputs = _with_prefix(arrays, "x/")
-        self.x = inputs[""] if "" in inputs else inputs
+        self.x = inputs.get("", inputs)
 
     @property
     def rows(self) -> int:
@@ -73,7 +73,8 @@ def write(path: Path, name: str) -> None:
         "flops_per_row": training_flops(model),
     }
     arrays = {f"x/{key}": array for key, array in (x if isinstance(x, dict) else {"": x}).items()}
-    weights = {f"weight/{v.path}": w for v, w in zip(model.weights, initial(model), strict=True)}
+    paths = [v.path.removeprefix(f"{model.name}/") for v in model.weights]
+    weights = {f"weight/{p}": w for p, w in zip(paths, initial(model), strict=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, y=y, **arrays, **weights)
@@ -82,7 +83,7 @@ def write(path: Path, name: str) -> None:
 
 
 def initial(model) -> list:
-    """Initial weights: Glorot-uniform from one NumPy seed where Keras draws at random (rank 2 and up)."""
+    """Initial weights: Glorot-uniform from one NumPy seed where Keras draws too (rank 2 and up)."""
     import numpy as np
 
     rng = np.random.default_rng(3)

@@ -25,7 +25,7 @@ def one_line(run: dict[str, Any]) -> str:
 
 
 def summarize(runs: Iterable[dict[str, Any]]) -> Summary:
-    """Medians and minima over the rounds of one workload on one backend; {"error"} if none succeeded."""
+    """Medians and minima over the rounds of one workload on one backend; else {"error"}."""
     runs = list(runs)
     good = [run for run in runs if "error" not in run]
     if not good:
@@ -171,22 +171,26 @@ def disagreements(of: dict[str, dict[str, Summary]]) -> list[str]:
     lines = []
     for workload, row in of.items():
         good = {backend: s for backend, s in row.items() if "losses" in s}
-        unit = common_units(row) - 1
-        for what, tolerance, value in (
-            ("loss after 20 identical steps", CHECK_TOLERANCE, lambda s: s["check"]),
-            ("loss of the last common epoch", LOSS_TOLERANCE, lambda s: s["losses"][unit]),
-        ):
-            middle = statistics.median([value(s) for s in good.values()] or [0.0])
-            lines += [
-                f"**{workload} on {backend}: {what} is {value(s):.4g}, the median {middle:.4g}.**"
-                for backend, s in good.items()
-                if not abs(value(s) - middle) <= tolerance * abs(middle)
-            ]
+        last = common_units(row) - 1
+        checks = {backend: s["check"] for backend, s in good.items()}
+        losses = {backend: s["losses"][last] for backend, s in good.items()}
+        lines += strays(f"{workload}, 20 identical steps", checks, CHECK_TOLERANCE)
+        lines += strays(f"{workload}, last common epoch", losses, LOSS_TOLERANCE)
     return lines
 
 
+def strays(what: str, losses: dict[str, float], tolerance: float) -> list[str]:
+    """A line for each backend further than tolerance (relative) from the median; NaN strays."""
+    middle = statistics.median(losses.values()) if losses else 0.0
+    return [
+        f"**{what}: the loss on {backend} is {loss:.4g}, the median {middle:.4g}.**"
+        for backend, loss in losses.items()
+        if not abs(loss - middle) <= tolerance * abs(middle)
+    ]
+
+
 def ratios(results: dict[str, Any], of: dict[str, dict[str, Summary]]) -> str:
-    """How many times faster Lamella's warm epoch is, and how near it comes to the machine's peak."""
+    """How many times faster Lamella's warm epoch is, and its share of the machine's peak."""
     peak = results["machine"]["peak_gflops"]
     rows, factors = [], []
     for workload, row in of.items():

@@ -1,4 +1,4 @@
-"""Worker: measures a workload as an ordinary Keras program on the backend that KERAS_BACKEND names."""
+"""Worker: measures a workload as a Keras program on the backend that KERAS_BACKEND names."""
 
 import os
 

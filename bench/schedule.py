@@ -1,5 +1,6 @@
 """Which process measures what, in which order, and how one that hangs or fails is survived."""
 
+import contextlib
 import json
 import os
 import random
@@ -19,7 +20,7 @@ from bench.environments import ROOT
 
 @dataclass(frozen=True)
 class Backend:
-    """environment: whose Python runs it; module: the worker; variables: added to its environment."""
+    """environment: whose Python runs it; module: the worker; variables: set for it."""
 
     environment: str
     module: str
@@ -59,7 +60,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One process: a workload on a backend. python: the interpreter, prepared: the workload's file."""
+    """One process: python is the interpreter, prepared the workload's file."""
 
     workload: str
     backend: str
@@ -68,7 +69,7 @@ class Job:
 
 
 def order(rounds: int, workloads: list[str], backends: list[str]) -> Iterator[tuple[int, str, str]]:
-    """(round, workload, backend), backends side by side and in another order in each round."""
+    """(round, workload, backend): backends side by side, in another order in each round."""
     rng = random.Random(0)
     for round_ in range(rounds):
         for workload in workloads:
@@ -80,8 +81,8 @@ def order(rounds: int, workloads: list[str], backends: list[str]) -> Iterator[tu
 def measure(job: Job, limits: Limits) -> dict[str, Any]:
     """The result of a job, or {"error": last line of what it said}.
 
-    Every job has empty code caches. Lamella is started twice on them: "first" is with the empty cache,
-    "first_cached" and all else with what the first process left there.
+    Every job has empty code caches. Lamella is started twice on them: "first" is with the empty
+    cache, "first_cached" and all else with what the first process left there.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(scratch)
@@ -156,10 +157,8 @@ def children_seconds() -> float:
 
 def end(process: subprocess.Popen) -> None:
     """Ends the worker and whatever it started (compilers, say)."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -1,4 +1,4 @@
-"""The programs that are timed: each file is an ordinary Keras script with nothing of a backend in it.
+"""The programs that are timed: ordinary Keras scripts with nothing of a backend in them.
 
 Every module defines
 

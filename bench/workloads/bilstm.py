@@ -1,7 +1,7 @@
 """Sentiment of a text: embedding, bidirectional LSTM, one logistic unit; batch 32, Adam.
 
-Synthetic reviews over 20,000 words with Zipf's frequencies; some words are kind and some are not, and a
-negation word turns round the ones that follow it.
+Synthetic reviews over 20,000 words with Zipf's frequencies; some words are kind and some are
+not, and a negation word turns round the ones that follow it.
 """
 
 import keras

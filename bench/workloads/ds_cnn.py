@@ -1,6 +1,7 @@
 """DS-CNN keyword spotting (Zhang et al. 2017) in the shape of MLPerf Tiny, batch 100, Adam.
 
-Each synthetic row is a spectrogram-like 49x10 map: a keyword's own two gliding tones, shifted in time, in noise.
+Each synthetic row is like a spectrogram, 49x10: the keyword's two gliding tones, shifted in time,
+in noise.
 """
 
 import keras

@@ -1,4 +1,4 @@
-"""A line through four points by gradient descent, 1,000 epochs: what a training step costs when nothing is computed."""
+"""A line through four points by gradient descent, 1,000 epochs: the cost of a step itself."""
 
 import keras
 import numpy as np

@@ -1,6 +1,6 @@
 """ResNet-20 for 32x32 colour images (He et al. 2016), batch 128, SGD with momentum.
 
-The images are synthetic: ten smooth class patterns, shifted, scaled in contrast and buried in noise.
+The images are synthetic: ten class patterns, shifted, scaled in contrast and buried in noise.
 """
 
 import keras

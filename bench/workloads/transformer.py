@@ -1,6 +1,6 @@
-"""A character-level language model: 4 causal blocks, width 128, 4 heads, context 128, batch 32, AdamW.
+"""A character-level language model: 4 causal blocks, width 128, 4 heads, context 128.
 
-The text is drawn from a second-order Markov chain over 64 characters.
+Batch 32, AdamW. The text is drawn from a second-order Markov chain over 64 characters.
 """
 
 import keras

@@ -1,7 +1,7 @@
 """A wide-and-deep net (Cheng et al. 2016) on a table: 8 categories, 6 numbers, batch 256, Adam.
 
-The wide half adds one learned number per category and per hashed pair of neighbouring columns; the deep
-half is an MLP over the embeddings. The target is a noisy click drawn from such a model.
+The wide half adds one learned number per hashed pair of neighbouring columns; the deep half is an
+MLP over embeddings and numbers. The target is a noisy click drawn from such a model.
 """
 
 import keras
