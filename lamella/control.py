@@ -49,7 +49,7 @@ def _with_captures(traced: Sequence[Traced], own: Sequence[int]) -> tuple[list[P
     for t, n in zip(traced, own, strict=True):
         inputs = t.program.inputs
         known = dict(zip(t.captured, inputs[n:]))
-        extra = [known.get(v) or Value(v.type) for v in union]
+        extra = [known[v] if v in known else Value(v.type) for v in union]
         programs.append(
             Program((*extra, *inputs[:n]), t.program.equations, t.program.outputs, t.program.constants)
         )

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from lamella import autodiff, batching, ops, tree
-from lamella.control import cond, fori_loop, map_, scan, switch, while_loop
+from lamella.control import Traced, cond, fori_loop, map_, scan, switch, while_loop
 from lamella.frontend.numpy.promotion import value
 from lamella.frontend.trace import run, trace
 from lamella.frontend.tracer import Tracer
-from lamella.program import Program, current_builder, is_building
+from lamella.program import Program, Value, current_builder, is_building
 from lamella.types import COMPLEX, Type, is_float
 
 __all__ = [
@@ -289,12 +289,11 @@ def _vmap(f: Callable[..., Any], args: tuple[Any, ...], axes: list[Any], out_axe
     size = next(iter(sizes.values()))
     batched = [axis is not None for axis in axes]
     types = [Type(x.shape[1:], x.dtype) if b else x.type for x, b in zip(moved, batched)]
-    program, captured, out_structure = trace_tree(f, structure, types)
-    outs, flags = batching.batch_program(
-        program, size, [*batched, *[False] * len(captured)], [*moved, *captured]
-    )
-    placed = tree.broadcast_prefix(out_axes, tree.unflatten(out_structure, outs))
-    return tree.unflatten(out_structure, [
+    body = Traced(f, structure, types)
+    flags = [*batched, *[False] * len(body.captured)]
+    outs, flags = batching.batch_program(body.program, size, flags, [*moved, *body.captured])
+    placed = tree.broadcast_prefix(out_axes, tree.unflatten(body.structure, outs))
+    return tree.unflatten(body.structure, [
         _place(y, size, b, axis) for y, b, axis in zip(outs, flags, placed, strict=True)
     ])  # fmt: skip
 
@@ -305,21 +304,6 @@ def _place(y: Any, size: int, batched: bool, axis: Any) -> Any:
             raise ValueError("vmap: out_axes is None for a result that depends on the mapped axis")
         return y
     return np.moveaxis(batching.with_batch_axis(y, size, batched), 0, axis)
-
-
-def trace_tree(
-    f: Callable[..., Any], structure: Any, types: Sequence[Type]
-) -> tuple[Program, list[Any], Any]:
-    """The Program of `f` for arguments of `structure`, captured Values, structure of the result."""
-    found: list[Any] = []
-
-    def flat(*xs: Any) -> list[Any]:
-        leaves, out = tree.flatten(f(*tree.unflatten(structure, xs)))
-        found.append(out)
-        return leaves
-
-    program, captured = trace(flat, types)
-    return program, captured, found[0]
 
 
 # checkpoint, custom_gradient, stop_gradient
@@ -338,11 +322,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*args, **kwargs)
         leaves, structure = tree.flatten(args)
         values = [value(x) for x in leaves]
-        body, captured, out = trace_tree(
-            lambda *xs: f(*xs, **kwargs), structure, [x.type for x in values]
-        )
-        ys = ops.call(*values, *captured, body=body, vjp=None, checkpoint=True)
-        return tree.unflatten(out, ys)
+        body = Traced(lambda *xs: f(*xs, **kwargs), structure, [x.type for x in values])
+        ys = ops.call(*values, *body.captured, body=body.program, vjp=None, checkpoint=True)
+        return tree.unflatten(body.structure, ys)
 
     return recomputed
 
@@ -366,22 +348,53 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*args, **kwargs)[0]
         leaves, structure = tree.flatten(args)
         values = [value(x) for x in leaves]
-        body, captured, out = trace_tree(
-            lambda *xs: f(*xs, **kwargs)[0], structure, [x.type for x in values]
-        )
-        rule = functools.partial(_custom_cotangents, f, kwargs, structure, out, len(values))
-        ys = ops.call(*values, *captured, body=body, vjp=rule, checkpoint=False)
-        return tree.unflatten(out, ys)
+        types = [x.type for x in values]
+        body = Traced(lambda *xs: f(*xs, **kwargs)[0], structure, types)
+        rule = functools.partial(_custom_cotangents, f, kwargs, structure, body.structure, len(values))
+        gradient = Traced(rule, _list_of(2 * len(body.out_types) + len(values)),
+                          [*body.out_types, *body.out_types, *types])  # fmt: skip
+        operands, (body_program, rule_program) = _sharing_captures(values, body, gradient)
+        ys = ops.call(*operands, body=body_program, vjp=rule_program, checkpoint=False)
+        return tree.unflatten(body.structure, ys)
 
     return with_gradient
 
 
+def _list_of(n: int) -> Any:
+    return tree.flatten((0,) * n)[1]
+
+
+def _sharing_captures(values: list[Any], body: Traced, rule: Traced) -> Any:
+    """Operands of the call, and both Programs taking all of them; the rule also gives zeros as the
+    cotangents of captured Values."""
+    captured = list(dict.fromkeys([*body.captured, *rule.captured]))
+    programs = []
+    for t in (body, rule):
+        own = t.program.inputs[: len(t.program.inputs) - len(t.captured)]
+        known = dict(zip(t.captured, t.program.inputs[len(own) :]))
+        inputs = (*own, *(known[v] if v in known else Value(v.type) for v in captured))
+        programs.append(Program(inputs, t.program.equations, t.program.outputs, t.program.constants))
+    programs[1] = _with_zeros(programs[1], [v.type for v in captured])
+    return [*values, *captured], programs
+
+
+def _with_zeros(program: Program, types: Sequence[Type]) -> Program:
+    def flat(*xs: Any) -> list[Any]:
+        outs = current_builder().inline(program, xs)
+        return [*outs, *(ops.full(shape=t.shape, dtype=t.dtype.name, value=0) for t in types)]
+
+    return trace(flat, program.in_types)[0] if types else program
+
+
 def _custom_cotangents(f: Callable[..., Any], kwargs: dict[str, Any], structure: Any, out: Any,
-                       count: int, gs: Any, ys: Any, *operands: Any) -> tuple[Any, ...]:  # fmt: skip
-    """The cotangents of a call's operands, as the user's gradient function computes them."""
-    xs = operands[:count]
+                       count: int, *flat: Any) -> tuple[Any, ...]:  # fmt: skip
+    """The cotangents of the arguments, as the user's gradient function computes them.
+
+    flat: the cotangents of the results, the results, the arguments.
+    """
+    n = (len(flat) - count) // 2
+    gs, xs = flat[:n], flat[2 * n :]
     _, rule = f(*tree.unflatten(structure, xs), **kwargs)
-    gs = [np.zeros_like(y) if g is None else g for g, y in zip(gs, ys)]
     g = tree.unflatten(out, gs)
     found = rule(*g) if isinstance(g, (tuple, list)) else rule(g)
     found = tuple(found) if isinstance(found, (tuple, list)) else (found,)
@@ -391,9 +404,8 @@ def _custom_cotangents(f: Callable[..., Any], kwargs: dict[str, Any], structure:
             f"custom_gradient: {getattr(f, '__name__', 'the function')} has {len(parts)} arguments, "
             f"its gradient function returned {len(found)} cotangents"
         )
-    flat = [x for g, part in zip(found, parts) for x in _leaves_like(g, part)]
-    cotangents = [_cotangent(g, x) for g, x in zip(flat, xs, strict=True)]
-    return (*cotangents, *[None] * (len(operands) - count))
+    leaves = [x for g, part in zip(found, parts) for x in _leaves_like(g, part)]
+    return tuple(_cotangent(g, x) for g, x in zip(leaves, xs, strict=True))
 
 
 def _leaves_like(g: Any, part: Any) -> list[Any]:
@@ -403,7 +415,7 @@ def _leaves_like(g: Any, part: Any) -> list[Any]:
 
 def _cotangent(g: Any, x: Any) -> Any:
     if g is None or not autodiff.differentiable(x):
-        return None
+        return np.zeros_like(x)
     if np.shape(g) != x.shape:
         raise TypeError(f"custom_gradient: a cotangent of shape {np.shape(g)} for an operand {x.type}")
     return value(g, x.dtype)

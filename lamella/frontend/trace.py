@@ -11,7 +11,7 @@ import numpy as np
 
 from lamella import tree
 from lamella.frontend.tracer import Tracer, check_alive
-from lamella.program import Builder, Program, Value, building
+from lamella.program import Builder, Equation, Program, Value, building
 from lamella.types import Type, type_of
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -68,7 +68,26 @@ def trace(f: Callable[..., Sequence[Any]], types: Sequence[Type]) -> tuple[Progr
     finally:
         builder.closed = True
     program = builder.finish([*inputs, *builder.captures.values()], outputs)
-    return program, list(builder.captures)
+    return _plain(program), list(builder.captures)
+
+
+def _plain(program: Program) -> Program:
+    """The same Program over Values that are not Tracers: `==` compares them by identity."""
+    env: dict[Value, Value] = {}
+
+    def plain(v: Value) -> Value:
+        if v not in env:
+            env[v] = Value(v.type)
+        return env[v]
+
+    def each(values: Sequence[Value]) -> tuple[Value, ...]:
+        return tuple(map(plain, values))
+
+    inputs = each(program.inputs)
+    constants = {plain(v): array for v, array in program.constants.items()}
+    equations = [Equation(eq.primitive, each(eq.operands), eq.attrs, each(eq.results), eq.source)
+                 for eq in program.equations]  # fmt: skip
+    return Program(inputs, equations, each(program.outputs), constants)
 
 
 def run(f: Callable[..., Any], *args: Any) -> Any:
