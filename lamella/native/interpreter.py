@@ -27,7 +27,7 @@ TEAM = {
 TEAM_WORDS = 96
 
 # Words of a program.
-PROGRAM = {"code": 0, "slots": 1, "host": 2, "scratch": 3, "nanoseconds": 4, "counts": 5}
+PROGRAM = {"code": 0, "slots": 1, "host": 2, "scratch": 3, "ticks": 4, "counts": 5}
 PROGRAM_WORDS = 8
 
 FINISHED, FAILED = 0, 1
@@ -315,8 +315,8 @@ failed:
 """
 
 START = """
-  %nanoseconds.place = getelementptr ptr, ptr %program, i64 $program.nanoseconds
-  %nanoseconds = load ptr, ptr %nanoseconds.place
+  %ticks.place = getelementptr ptr, ptr %program, i64 $program.ticks
+  %ticks = load ptr, ptr %ticks.place
   %counts.place = getelementptr ptr, ptr %program, i64 $program.counts
   %counts = load ptr, ptr %counts.place
   %clock = alloca i64
@@ -328,7 +328,7 @@ MEASURE = """
   %now = call i64 @$clock()
   %since = load i64, ptr %clock
   %took = sub i64 %now, %since
-  %sum.place = getelementptr i64, ptr %nanoseconds, i64 %pc
+  %sum.place = getelementptr i64, ptr %ticks, i64 %pc
   %sum = load i64, ptr %sum.place
   %sum.new = add i64 %sum, %took
   store i64 %sum.new, ptr %sum.place
@@ -408,7 +408,14 @@ leave:
 }
 """
 
-EXPORTS = ("run", "run_profiled", "worker", "start")
+TICKS = """
+define i64 @ticks() {
+  %now = call i64 @$clock()
+  ret i64 %now
+}
+"""
+
+EXPORTS = ("run", "run_profiled", "worker", "start", "ticks")
 
 
 def text() -> str:
@@ -418,6 +425,7 @@ def text() -> str:
         sync.text(),
         HELPERS,
         f"declare i64 @{clock}()",
+        TICKS,
         _execute("execute", "", ""),
         _execute("execute_profiled", START, MEASURE),
         WORKER,
@@ -428,7 +436,7 @@ def text() -> str:
 
 
 def _clock() -> str:
-    """A counter of constant rate that user code may read; machine.py finds out the rate."""
+    """A counter of constant rate that user code may read; profile finds out its rate."""
     return "readcyclecounter" if sync.machine() == "x86_64" else "readsteadycounter"
 
 

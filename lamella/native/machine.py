@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache as remember
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from .assembler import MAX_SLOTS, Code, Host
 from .interpreter import FINISHED, HOST_DONE, PROGRAM, PROGRAM_WORDS
 from .team import aligned, native, team
+
+CALIBRATION_SECONDS = 0.01
 
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 
@@ -77,14 +80,13 @@ class Machine:
 
     def profile(self, pointers: np.ndarray, params: np.ndarray | None = None) -> list[Timing]:
         """Run the program once and tell how long each instruction took, in order of the code."""
-        sums = np.zeros((2, len(self._words)), np.int64)
-        self._program[PROGRAM["nanoseconds"]] = sums[0].ctypes.data
-        self._program[PROGRAM["counts"]] = sums[1].ctypes.data
-        start = time.perf_counter_ns()
+        ticks, counts = np.zeros((2, len(self._words)), np.int64)
+        self._program[PROGRAM["ticks"]] = ticks.ctypes.data
+        self._program[PROGRAM["counts"]] = counts.ctypes.data
         self._run(self._native["run_profiled"], pointers, params)
-        scale = (time.perf_counter_ns() - start) / max(1, sums[0].sum())
+        scale = _nanoseconds_per_tick()
         return [
-            Timing(line.text, int(sums[1, line.position]), float(sums[0, line.position] * scale))
+            Timing(line.text, int(counts[line.position]), float(ticks[line.position] * scale))
             for line in self.code.instructions
         ]
 
@@ -131,6 +133,15 @@ class Machine:
             return run(everyone, self._address, table, cells, memory.ctypes.data)
         finally:
             self._scratch.append(memory)
+
+
+@remember
+def _nanoseconds_per_tick() -> float:
+    """The rate of the processor's counter, which the profiled machine reads."""
+    ticks = native()["ticks"]
+    start, first = time.perf_counter_ns(), ticks()
+    time.sleep(CALIBRATION_SECONDS)
+    return (time.perf_counter_ns() - start) / (ticks() - first)
 
 
 def _call_host(

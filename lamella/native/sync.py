@@ -11,7 +11,7 @@ from __future__ import annotations
 import platform
 import sys
 
-SPINS = 400
+SPINS = 100
 YIELDS = 2000
 NAP_MICROSECONDS = 50
 

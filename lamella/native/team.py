@@ -29,16 +29,15 @@ _POINTER = ctypes.c_void_p
 @remember
 def native() -> dict[str, Callable]:
     """The functions of the virtual machine, as ctypes calls that release the GIL."""
-    with open(interpreter.__file__, "rb") as source, open(interpreter.sync.__file__, "rb") as sync:
-        salt = (source.read() + sync.read()).hex()
-    module = {"virtual machine": (interpreter.text, interpreter.EXPORTS)}
-    addresses = jit.load_modules(module, salt)["virtual machine"]
+    text = interpreter.text()
+    addresses = jit.load_modules({text: (lambda: text, interpreter.EXPORTS)})[text]
     run = ctypes.CFUNCTYPE(ctypes.c_int64, *[_POINTER] * 5)
     return {
         "run": run(addresses["run"]),
         "run_profiled": run(addresses["run_profiled"]),
         "worker": ctypes.CFUNCTYPE(None, _POINTER, ctypes.c_int64)(addresses["worker"]),
         "start": ctypes.CFUNCTYPE(None, _POINTER)(addresses["start"]),
+        "ticks": ctypes.CFUNCTYPE(ctypes.c_int64)(addresses["ticks"]),
     }
 
 
