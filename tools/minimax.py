@@ -1,7 +1,7 @@
 """Fit the polynomials of lamella/elementary.py: Remez's algorithm in extended precision.
 
-    python tools/minimax.py            prints every coefficient list, lowest power first
-    python tools/minimax.py exp64      prints one
+python tools/minimax.py            prints every coefficient list, lowest power first
+python tools/minimax.py exp64      prints one
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def remez(
     best = (np.zeros(degree + 1, L), math.inf)
     for _ in range(rounds):
         signs = (-1.0) ** np.arange(n)
-        a = np.stack([(x / scale) ** k for k in range(degree + 1)] + [signs / weight(x)], axis=1).astype(L)
+        powers = [(x / scale) ** k for k in range(degree + 1)]
+        a = np.stack([*powers, signs / weight(x)], axis=1).astype(L)
         c = solve(a, f(x).astype(L))[:-1] / scale ** np.arange(degree + 1)
         error = wg * (np.polyval(c[::-1], grid) - fg)
         worst = float(np.max(np.abs(error)))
@@ -167,8 +168,7 @@ FITS: dict[str, tuple] = {
     "cos64": (cos_tail, one, 0, PI_4**2, 5),
     "atan32": (atan_tail, one, 0, 1, 8),
     "asin32": (asin_tail, one, 0, 0.25, 5),
-    "erf32": (each(lambda z: math.erf(math.sqrt(z)) / math.sqrt(z) if z else 2 / math.sqrt(math.pi)),
-              one, 0, 1, 6),
+    "erf32": (in_square(each(lambda x: math.erf(x) / x if x else 2 / math.sqrt(math.pi))), one, 0, 1, 6),
     "log_erfc32": (each(lambda x: math.log(math.erfc(x))), one, 0.95, 4, 8),
     "erfcx32": (each(lambda t: erfcx(2 * (1 + t) / (1 - t)) * (1 + 4 * (1 + t) / (1 - t))),
                 one, -1, 0.68, 11),
