@@ -13,12 +13,14 @@ from lamella.passes.deduplicate import deduplicate
 from lamella.passes.fuse import fuse
 from lamella.passes.inline import inline_calls
 from lamella.passes.simplify import simplify
+from lamella.passes.squeeze import squeeze
 from lamella.program import Program
 
 PIPELINE: list[Callable[[Program], Program]] = [
     inline_calls,  # calls are their bodies; from here on control flow is scan, while and switch
     eliminate_dead,  # before simplify, which need not look at what nobody reads
     simplify,  # the rewrite table; constants fold
+    squeeze,  # no loops over axes of size 1
     deduplicate,  # equal equations become one
     eliminate_dead,
     fuse,  # equations become regions, one kernel each

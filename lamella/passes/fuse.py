@@ -96,6 +96,7 @@ class Fusion:
             if eq.results[0] in self.views and eq.results[0] not in self.copied:
                 continue
             self._place(eq, position)
+        self._sink()
         return self._rebuild()
 
     # ---- which region ----------------------------------------------------------------------
@@ -216,6 +217,63 @@ class Fusion:
                     seen.add(r)
                     stack.append(r)
         return False
+
+    def _sink(self) -> None:
+        """A region of elementwise equations that only one other region reads moves into that one."""
+        readers: dict[Region, set[Region]] = {}
+        for region in self.regions:
+            for source in region.reads:
+                readers.setdefault(source, set()).add(region)
+        outputs = {self.region_of[v] for v in self._outputs_seen() if v in self.region_of}
+        for region in reversed(self.regions):
+            consumers = readers.get(region, set())
+            if len(consumers) == 1 and region not in outputs and self._only_elementwise(region):
+                (consumer,) = consumers
+                if self._accepts(consumer, region):
+                    self._merge(region, consumer, readers)
+
+    def _outputs_seen(self) -> set[Value]:
+        """Outputs of the Program, and the arrays behind copied or aliased views."""
+        return {r for v in (*self.program.outputs, *self.copied) for r in (v, *self._roots_of(v))}
+
+    def _only_elementwise(self, region: Region) -> bool:
+        return region.kind == "loop" and all(family(e) == "elementwise" for e in region.members)
+
+    def _accepts(self, consumer: Region, region: Region) -> bool:
+        made = {v for e in region.members for v in e.results}
+        if consumer.kind == "other" or consumer.domain != region.domain:
+            return False
+        if len(consumer.members) + len(region.members) > MAX_MEMBERS:
+            return False
+        return all(
+            self._reads_in_place(v, made)
+            for e in consumer.members for v in e.operands
+            if family(e) != "contraction" or v in made
+        ) and not (consumer.kind == "contraction" and made & set(consumer.members[0].operands))  # fmt: skip
+
+    def _reads_in_place(self, operand: Value, made: set[Value]) -> bool:
+        """Does `operand` look at what `made` holds at the very index being computed, if at all?"""
+        if not made & set(self._roots_of(operand)):
+            return True
+        found = axis_map(operand, lambda v: v in made, self.views)
+        return (
+            found is not None
+            and operand.type.shape == found[0].type.shape
+            and all(a is None or a == i for i, a in enumerate(found[1]))
+        )
+
+    def _merge(self, region: Region, consumer: Region, readers: dict[Region, set[Region]]) -> None:
+        head = consumer.members[:1] if consumer.kind == "contraction" else []
+        consumer.members = [*head, *region.members, *consumer.members[len(head) :]]
+        consumer.reads = (consumer.reads | region.reads) - {region, consumer}
+        consumer.roots |= region.roots
+        consumer.first = min(consumer.first, region.first)
+        for source in region.reads:
+            readers[source] = (readers[source] - {region}) | {consumer}
+        for e in region.members:
+            for v in e.results:
+                self.region_of[v] = consumer
+        self.regions.remove(region)
 
     # ---- views ---------------------------------------------------------------------------------
 

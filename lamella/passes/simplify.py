@@ -259,14 +259,14 @@ def merge_broadcasts(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -
     return None
 
 
-@rule("sum")
-def sum_of_nothing(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
+@rule("sum", "max", "min", "prod")
+def fold_nothing(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
     """sum over no axes -> x"""
     return operands[0] if not attrs["axes"] else None
 
 
-@rule("sum")
-def sum_over_ones(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
+@rule("sum", "max", "min", "prod")
+def fold_ones(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
     """sum over axes of size 1 -> reshape"""
     x = operands[0]
     if all(x.type.shape[a] == 1 for a in attrs["axes"]):
