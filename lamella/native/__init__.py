@@ -1,5 +1,6 @@
 """From LLVM text to running programs: compiler, threads, virtual machine. See README.md."""
 
+from . import cache
 from .assembler import Code, Label
 from .jit import assembly, compile_kernels
 from .machine import Machine, Timing
@@ -13,6 +14,7 @@ __all__ = [
     "Target",
     "Timing",
     "assembly",
+    "cache",
     "compile_kernels",
     "num_threads",
     "set_num_threads",

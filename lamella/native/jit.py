@@ -32,7 +32,16 @@ from .processor import target
 
 MAX_THREADS = 8
 
+
+def debugging(word: str) -> bool:
+    """Whether LAMELLA_DEBUG, words between commas, has this word."""
+    return word in os.environ.get("LAMELLA_DEBUG", "").split(",")
+
+
 log = logging.getLogger("lamella.native")
+if debugging("native"):
+    log.setLevel(logging.DEBUG)
+    log.addHandler(logging.StreamHandler())
 
 MakeText = Callable[[], str]
 Addresses = dict[str, int]
@@ -145,11 +154,6 @@ def _link(names: Mapping[str, tuple[str, ...]], objects: Mapping[str, bytes]) ->
 @remember
 def _jit() -> llvm.LLJIT:
     return llvm.create_lljit_compiler(target().machine(), suppress_errors=True)
-
-
-def debugging(word: str) -> bool:
-    """Whether LAMELLA_DEBUG, words between commas, has this word."""
-    return word in os.environ.get("LAMELLA_DEBUG", "").split(",")
 
 
 class _Compiler:

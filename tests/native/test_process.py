@@ -152,7 +152,10 @@ def test_interrupt_in_a_host_function():
     assert out == ["stopped", "2", "5"]
 
 
-def test_debug_shows_assembly():
+def test_debug():
     _, err = python("run(1)", LAMELLA_DEBUG="asm", LAMELLA_CACHE="0", LAMELLA_NUM_THREADS="1")
     assert "kernel." in err
     assert "ret" in err
+    _, err = python("run(1)", LAMELLA_DEBUG="native", LAMELLA_CACHE_DIR="/dev/null/nowhere")
+    assert "compiled 1 modules" in err
+    assert "cache: cannot write to /dev/null/nowhere" in err
