@@ -4,10 +4,33 @@
 the other transformations work on plain NumPy functions.
 """
 
-from lamella.version import __version__
 from keras_lamella.install import install as _install
+from lamella.control import (
+    associative_scan,
+    cond,
+    fori_loop,
+    scan,
+    switch,
+    while_loop,
+)
+from lamella.control import map_ as map
 from lamella.jit import jit
+from lamella.transforms import (
+    checkpoint,
+    custom_gradient,
+    grad,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+    vmap,
+)
+from lamella.version import __version__
 
 _install(select=True)
 
-__all__ = ["__version__", "jit"]
+__all__ = [
+    "__version__", "associative_scan", "checkpoint", "cond", "custom_gradient", "fori_loop", "grad",
+    "jit", "jvp", "map", "scan", "stop_gradient", "switch", "value_and_grad", "vjp", "vmap",
+    "while_loop",
+]  # fmt: skip

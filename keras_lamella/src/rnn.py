@@ -32,7 +32,7 @@ def rnn(
         inputs: nested arrays (batch, time, ...), or (time, batch, ...) with `time_major`.
         mask: bool (batch, time); where False, states and output stay as they were
             (`zero_output_for_mask`: the output is zero).
-        unroll: emit the steps one after the other instead of a loop.
+        unroll: write the steps out one after the other instead of a loop.
 
     Returns:
         last output (batch, ...), outputs (batch, time, ...), final states; with
@@ -61,7 +61,7 @@ def rnn(
 
     first = _outputs_like(step_function, xs, initial_states, states, fixed)
     (states, last), outputs = scan(step, (states, first), (xs, masks), length=length,
-                                   unroll=length if unroll else 1)  # fmt: skip
+                                   unroll=bool(unroll))  # fmt: skip
     if not return_all_outputs:
         outputs = tree.map_structure(lambda x: x[None], last)
     if not time_major:

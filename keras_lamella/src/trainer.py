@@ -262,9 +262,9 @@ class Trainer(base_trainer.Trainer):
         """Create all variables, from the shapes of the first batch."""
         if not self._needs_build():
             return
-        for _, _, data in EpochIterator.__iter__(iterator):
-            self._symbolic_build(data_batch=data[0])
-            break
+        batches = EpochIterator.__iter__(iterator)  # single batches, also of array data
+        _, _, data = next(batches)
+        self._symbolic_build(data_batch=data[0])
         iterator.reset()
 
     def _needs_build(self) -> bool:
@@ -275,10 +275,8 @@ class Trainer(base_trainer.Trainer):
             and (self.optimizer is None or self.optimizer.built)
         )
 
-    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _symbolic_build(self, data_batch: Any) -> None:
         """Build model, metrics and loss by shape inference on one batch."""
-        if data_batch is None:
-            data_batch = next(iter(iterator))[2][0]
         if self._needs_build():
             super()._symbolic_build(data_batch=tree.map_structure(_symbolic, data_batch))
         self._post_build()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from lamella import native
+from lamella import inspect, native
 from lamella.compile.assemble import Assembler
 from lamella.compile.executable import Executable
 from lamella.compile.instructions import (
@@ -41,7 +41,6 @@ def compile_program(
     sliced: Sequence[int] = (),
     stacked: Sequence[int] = (),
     repeated: bool = False,
-    watch: Callable[[str, Program], None] | None = None,
 ) -> Executable:
     """Machine code for `program`.
 
@@ -52,9 +51,12 @@ def compile_program(
         caller, and round k writes row k.
     """
     donated = dict(donated or {})
+    if inspect.wanted("program"):
+        inspect.say("program", program)
+    watch = inspect.watcher()
     fused = split_unfusible(run_pipeline(program, watch))
     if watch is not None:
-        watch("split", fused)
+        watch("split_unfusible", fused)
     lowering = Lowering()
     inputs = [Buffer(t.nbytes, "input", i) for i, t in enumerate(program.in_types)]
     over = {j: inputs[i] for i, j in donated.items()}
@@ -82,15 +84,22 @@ def _row(array: Buffer) -> Buffer:
 def _executable(program: Program, instructions: list[Instruction], lowering: Lowering,
                 donated: dict[int, int]) -> Executable:  # fmt: skip
     arena_nbytes = plan_arena(instructions)
-    kernels = {c.kernel.key: c.kernel.make_text for c in calls(instructions)}
-    addresses = native.compile_kernels(kernels, salt=_generators())
+    kernels = {c.kernel.key: c.kernel for c in calls(instructions)}
+    addresses = native.compile_kernels(
+        {key: k.make_text for key, k in kernels.items()}, salt=_generators()
+    )
+    if inspect.wanted("llvm"):
+        for key, kernel in kernels.items():
+            inspect.say(f"kernel {key}", kernel.make_text())
     slots = _Slots(len(program.inputs), len(program.outputs), len(lowering.constants))
     assembler = Assembler(addresses, slots.slot)
     assembler.emit(instructions)
     serial = work(instructions) < SERIAL_BELOW
     machine = native.Machine(assembler.code, slots=slots.count, serial=serial)
+    if inspect.wanted("kernels"):
+        inspect.say("instructions", machine.listing())
     return Executable(machine, program.in_types, program.out_types, donated, lowering.constants,
-                      arena_nbytes, slots.arena)  # fmt: skip
+                      arena_nbytes, slots.arena, assembler.kernels)  # fmt: skip
 
 
 class _Slots:

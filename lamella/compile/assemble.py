@@ -21,6 +21,7 @@ from lamella.compile.instructions import (
     Switch,
     While,
 )
+from lamella.kernels.kernel import Kernel
 from lamella.types import Type
 
 #: Who does an access: a CALL's chunks are dealt out alike for equal counts; others share nothing.
@@ -60,6 +61,7 @@ class Assembler:
         self.slot = slot_of
         self.pending: list[Access] = []
         self.counter: list[object] = []
+        self.kernels: dict[int, Kernel] = {}  # by the number of the instruction that calls them
 
     def emit(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
@@ -82,6 +84,7 @@ class Assembler:
             for i, b in enumerate(call.arguments)
         ])  # fmt: skip
         slots = [self.slot(b) for b in call.arguments]
+        self.kernels[len(self.code.instructions)] = kernel
         self.code.call(self.addresses[kernel.key], kernel.n_chunks, slots, name=_label(kernel.key))
 
     def _copy(self, copy: Copy) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lamella import native
+from lamella import inspect, native
+from lamella.kernels.kernel import Kernel
 from lamella.types import Type, type_of
 
 ALIGNMENT = 64
@@ -53,11 +54,13 @@ class Executable:
         constants: Sequence[np.ndarray],
         arena_nbytes: int,
         arena_slots: Sequence[tuple[int, int]],
+        kernels: Mapping[int, Kernel],
     ) -> None:
         self.machine = machine
         self.in_types, self.out_types = tuple(in_types), tuple(out_types)
         self.donated = donated
         self.arena_nbytes = arena_nbytes
+        self._kernels = kernels if inspect.wanted("time") else None
         self._over = {j: i for i, j in donated.items()}
         self._arena = aligned_empty(Type((arena_nbytes,), np.dtype(np.uint8)))
         self._constants = [aligned_copy(x, type_of(x)) for x in constants]
@@ -109,5 +112,9 @@ class Executable:
             pointers[len(arrays) + j] = out.ctypes.data
             outputs.append(out)
         self._params[0] = steps
-        self.machine.run(pointers, self._params)
+        if self._kernels is None:
+            self.machine.run(pointers, self._params)
+        else:
+            timings = self.machine.profile(pointers, self._params)
+            inspect.record(id(self), timings, self._kernels)
         return tuple(outputs)
