@@ -75,11 +75,15 @@ class Arithmetic:
         """Sums, rounded to elements."""
         _store(text, pointer, self.narrow(text, x, lanes), self.element, lanes, mask)
 
-    def load_sum(self, text: Text, pointer: str, lanes: int = 1) -> str:
-        return _load(text, pointer, self.sum, lanes, None)
+    def load_sum(
+        self, text: Text, pointer: str, lanes: int = 1, mask: str | None = None
+    ) -> str:
+        return _load(text, pointer, self.sum, lanes, mask)
 
-    def store_sum(self, text: Text, pointer: str, x: str, lanes: int = 1) -> None:
-        _store(text, pointer, x, self.sum, lanes, None)
+    def store_sum(
+        self, text: Text, pointer: str, x: str, lanes: int = 1, mask: str | None = None
+    ) -> None:
+        _store(text, pointer, x, self.sum, lanes, mask)
 
 
 def mask_of(lanes: int, used: int) -> str | None:

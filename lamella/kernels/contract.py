@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from lamella import indexmap
+from lamella.indexmap import IndexMap
+from lamella.kernels.arithmetic import Arithmetic
+from lamella.kernels.contract_gather import gather_form
 from lamella.kernels.contract_generic import lower_generic
-from lamella.kernels.kernel import CannotFuse, Launch, Lowered
+from lamella.kernels.contract_kernel import ContractionKernel, Store
+from lamella.kernels.contract_nest import linear_form
+from lamella.kernels.contract_plan import Plan, make_plan
+from lamella.kernels.emit_code import Code
+from lamella.kernels.kernel import CannotFuse, Kernel, Launch, Lowered
 from lamella.native import Target
 from lamella.program import Equation, Program
+from lamella.types import Type
 
 
 def lower_contraction(body: Program, target: Target) -> Lowered:
@@ -19,7 +29,8 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     a, b = (v.type for v in eq.operands)
     if len(body.equations) > 1 or body.outputs != eq.results:
         raise CannotFuse("a contraction with other equations")
-    lowered = lower_generic(maps, a, b, eq.results[0].type)
+    out = eq.results[0].type
+    lowered = _tiled(maps, a, b, out, target) or lower_generic(maps, a, b, out)
     return _renumbered(lowered, [body.inputs.index(v) for v in eq.operands], len(body.inputs))
 
 
@@ -37,3 +48,32 @@ def _contract_equation(body: Program) -> Equation:
     if len(found) != 1:
         raise CannotFuse(f"expected one contract equation, got {len(found)}")
     return found[0]
+
+
+def _tiled(maps: IndexMap, a: Type, b: Type, out: Type, target: Target) -> Lowered | None:
+    """Kernels with register tiles, one for each nest; None where the generic one must do."""
+    math = Arithmetic(out.dtype)
+    nests = gather_form(maps, a.shape, b.shape, out.shape)
+    if nests is None or out.size == 0:
+        return None
+    plans = []
+    for nest in nests:
+        loops = linear_form(nest, a.shape, b.shape, out.shape, math.sum_dtype.itemsize)
+        plan = loops and make_plan(loops, math.sum_dtype.itemsize, target)
+        if plan is None or plan.partials > 1 or plan.accumulates and math.element != math.sum:
+            return None
+        plans.append(plan)
+    launches = []
+    for i, plan in enumerate(plans):
+        key = f"contract {maps} {a} {b} {out} {i} {target.vector_bytes}"
+        kernel = Kernel(key, partial(_kernel, plan, math), plan.n_chunks, (None,) * 3)
+        launches.append(Launch(kernel, (0, 1, 2)))
+    return Lowered(tuple(launches))
+
+
+def _kernel(plan: Plan, math: Arithmetic) -> str:
+    code = Code()
+    arrays = [code.array(i) for i in range(3)]
+    kernel = ContractionKernel(code, math, plan, arrays)
+    kernel.emit(Store(kernel, plan.loops.out, arrays[2], wide=False), lambda blocks, number: None)
+    return code.kernel()

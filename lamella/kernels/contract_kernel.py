@@ -1,0 +1,249 @@
+"""The kernel of a Plan.
+
+    for chunk in lo..hi:                         blocks of the grid's axes
+        for block of the outer axes:             images, bands, parts of long sums
+            stage what is read out of bounds or across the grain
+            for tile: sums in registers, then the ending
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lamella.kernels.arithmetic import Arithmetic, mask_of
+from lamella.kernels.contract_blocks import Blocks
+from lamella.kernels.contract_nest import Linear
+from lamella.kernels.contract_plan import Plan
+from lamella.kernels.contract_stage import SLACK, BoxCopy, PanelCopy, panel_layout
+from lamella.kernels.contract_tile import Reader, Shape, Sums
+from lamella.kernels.emit_code import Code
+from lamella.kernels.text import Int, vector_type
+
+#: A panel of b of at most this many bytes stays in the first-level cache while rows pass by.
+PANEL_BYTES = 24 << 10
+
+#: Called with the blocks, the shape, the position of the tile in its block and the sums.
+Ending = Callable[[Blocks, Shape, dict[str, Int], list[str]], None]
+
+
+class ContractionKernel:
+    """Emits the loops of one plan; `ending` stores the sums of a tile."""
+
+    def __init__(self, code: Code, math: Arithmetic, plan: Plan, arrays: list[str]) -> None:
+        self.code, self.math, self.plan = code, math, plan
+        self.loops, self.tile = plan.loops, plan.tile
+        self.arrays = arrays
+        self.blocks = Blocks(code, dict(self.loops.extents))
+        self.readers: list[Reader] = []
+        self.pointers: list[str] = []
+        self.first: str | None = None  # i1: the first block of the sums
+
+    def emit(self, ending: Ending, start_of_chunk: Callable[[Blocks, Int], None]) -> None:
+        def chunk(number: Int, _: list[str]) -> None:
+            self.blocks = Blocks(self.code, dict(self.loops.extents))
+            self.blocks.chunk(self.plan.grid, number)
+            start_of_chunk(self.blocks, number)
+            self.sources = list(self.arrays)
+            self.staged: list[Reader | None] = [None, None]
+            self._outer(0, [], ending)
+
+        self.code.loop("%hi", chunk, start="%lo")
+
+    # ------------------------------------------------------------------------- outer loops
+
+    def _outer(self, level: int, indices: list[Int], ending: Ending) -> None:
+        """The outer loops from `level` on; operands are staged as soon as their block is known."""
+        before = list(self.sources), list(self.staged)
+        for k in (0, 1):
+            if self.staged[k] is None and self._settled(k, level):
+                self._stage(k)
+        if level == len(self.plan.outer):
+            self.first = self._all_zero(indices)
+            self._tiles(ending)
+        else:
+            axis, block = self.plan.outer[level]
+            summed = self.loops.summed(axis)
+            self.blocks.each(
+                axis, block,
+                lambda i: self._outer(level + 1, indices + [i] * summed, ending),
+            )  # fmt: skip
+        self.sources, self.staged = before
+
+    def _settled(self, k: int, level: int) -> bool:
+        """Whether no outer loop from `level` on changes what operand k's stages hold."""
+        operand = self.loops.operands[k]
+        later = [x for x, _ in self.plan.outer[level:]]
+        return not any(operand.access[x] for x in later)
+
+    def _all_zero(self, indices: list[Int]) -> str | None:
+        condition = None
+        for i in indices:
+            if isinstance(i, str):
+                now = self.code.let(f"icmp eq i64 {i}, 0")
+                condition = now if condition is None else self.code.let(
+                    f"and i1 {condition}, {now}")  # fmt: skip
+        return condition
+
+    # ----------------------------------------------------------------------------- staging
+
+    def _stage(self, k: int) -> None:
+        """Box, panel, and from then on the reader of operand k."""
+        operand, lane = self.loops.operands[k], self.tile.lane
+        access, wide = operand.access, operand.box is not None
+        if operand.box and not self.loops.empty:
+            target = self._stack(operand.box.size)
+            copy = BoxCopy(self.code, self.math, operand.box, self.tile.lanes)
+            starts = {x: self.blocks.start[x] for x in self.loops.blocked}
+            copy.copy(starts, self.sources[k], target)
+            self.sources[k] = target
+        base = self.code.element(self.sources[k], self._origin(k), self._scalar(wide))
+        if self.plan.panels[k]:
+            panel = panel_layout(self.tile, access, self.blocks)
+            target = self._stack(panel.size)
+            copier = PanelCopy(self.code, self.math, panel, access, wide, self.tile.lanes)
+            if not self.loops.empty:
+                copier.copy(self.blocks, base, target)
+            self.staged[k] = Reader(panel.access, 1, panel.tile_stride, True)
+            self.sources[k] = target
+        else:
+            self.staged[k] = Reader(access, access[lane], self.tile.width * access[lane], wide)
+            self.sources[k] = base
+
+    def _origin(self, k: int) -> Int:
+        """The element offset of the current block in the array or in its box."""
+        operand = self.loops.operands[k]
+        boxed = self.loops.blocked if operand.box else {}
+        terms = [(self.blocks.start[x], s) for x, s in operand.access.strides.items()
+                 if x not in boxed]  # fmt: skip
+        return self.code.linear(terms, operand.access.offset)
+
+    def _stack(self, elements: int) -> str:
+        nbytes = elements * self.math.sum_dtype.itemsize + SLACK
+        with self.code.at(0):
+            return self.code.let(f"alloca [{nbytes} x i8], align 64")
+
+    def _scalar(self, wide: bool) -> str:
+        return self.math.sum if wide else self.math.element
+
+    # ------------------------------------------------------------------------------- tiles
+
+    def _tiles(self, ending: Ending) -> None:
+        readers = [r for r in self.staged if r is not None]
+        sums = [(x, self.blocks.length[x], self.blocks.lengths[x]) for x in self._summed_axes()]
+        if self.loops.empty:
+            sums = []
+        emitter = Sums(self.code, self.math, self.tile, readers, sums)
+        self._tile_loops(self._tile_axes(), {}, {}, emitter, ending)
+
+    def _summed_axes(self) -> list[str]:
+        """Outermost first: the longest strides; the lane axis of a dot tile is the innermost."""
+        axes = [x for x in self.loops.extents if self.loops.summed(x)]
+        a, b = self.loops.a.access, self.loops.b.access
+        return sorted(axes, key=lambda x: (x == self.tile.lane, -abs(a[x]) - abs(b[x])))
+
+    def _tile_axes(self) -> list[str]:
+        """Result axes, outermost first."""
+        lane, rows = self.tile.lane, dict(self.tile.rows)
+        free = [x for x in self.loops.extents if not self.loops.summed(x) and x != lane]
+        both = [x for x in free if all(op.access[x] for op in self.loops.operands)]
+        rest = [x for x in free if x not in both and x not in rows]
+        tiled = [x for x in free if x not in both and x in rows]
+        if self.tile.dot:
+            return [*both, *rest, *tiled]
+        steps = 1
+        for x in self._summed_axes():
+            steps *= self.blocks.longest(x)
+        small = steps * self.tile.width * self.math.sum_dtype.itemsize <= PANEL_BYTES
+        return [*both, lane, *rest, *tiled] if small else [*both, *rest, *tiled, lane]
+
+    def _tile_loops(self, axes: list[str], at: dict[str, Int], sizes: dict[str, int],
+                    emitter: Sums, ending: Ending) -> None:  # fmt: skip
+        """Loops over the tiles of the block; at and sizes: the tile's position and lengths."""
+        if not axes:
+            self._one_tile(at, sizes, emitter, ending)
+            return
+        axis = axes[0]
+        unit = self.tile.width if axis == self.tile.lane else dict(self.tile.rows).get(axis, 1)
+
+        def tile(position: Int, length: int) -> None:
+            self._tile_loops(
+                axes[1:], {**at, axis: position}, {**sizes, axis: length}, emitter, ending
+            )
+
+        self.blocks.tiles(axis, unit, tile)
+
+    def _one_tile(self, at: dict[str, Int], sizes: dict[str, int], emitter: Sums,
+                  ending: Ending) -> None:  # fmt: skip
+        lanes = self.tile.lanes
+        length = lanes if self.tile.dot else sizes[self.tile.lane]
+        vectors = -(-length // lanes)
+        rows = tuple((x, sizes[x]) for x, _ in self.tile.rows)
+        shape = Shape(rows, vectors, length - (vectors - 1) * lanes)
+        n = len(shape.points())
+        if self.loops.empty:
+            values = [self.math.zero(lanes)] * n
+        else:
+            pointers = [self._tile_pointer(k, at, r) for k, r in enumerate(emitter.readers)]
+            values = emitter.run(pointers, shape, [self.math.zero(lanes)] * n)
+        ending(self.blocks, shape, at, values)
+
+    def _tile_pointer(self, k: int, at: dict[str, Int], reader: Reader) -> str:
+        code, lane = self.code, self.tile.lane
+        terms = [(position, reader.access[x]) for x, position in at.items() if x != lane]
+        if lane in at:
+            terms.append((code.div(at[lane], self.tile.width), reader.tile_stride))
+        return code.element(self.sources[k], code.linear(terms), self._scalar(reader.wide))
+
+
+class Store:
+    """The plain ending: adds to what is there where the sums go through memory, and stores."""
+
+    def __init__(self, kernel: ContractionKernel, out: Linear, target: str, wide: bool) -> None:
+        self.kernel, self.out, self.target, self.wide = kernel, out, target, wide
+        self.adds = kernel.plan.accumulates
+
+    def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
+        kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane
+        scalar = kernel.math.sum if self.wide else kernel.math.element
+        terms = [(code.add(blocks.start[x], i), self.out[x]) for x, i in at.items()]
+        corner = code.element(self.target, code.linear(terms, self.out.offset), scalar)
+        lanes = 1 if kernel.tile.dot else kernel.tile.lanes
+        for (row, vector), value in zip(shape.points(), values):
+            index = sum(i * self.out[x] for x, i in row.items())
+            index += vector * lanes * self.out[lane]
+            last = vector == shape.vectors - 1
+            mask = mask_of(lanes, shape.used) if last and lanes > 1 else None
+            self._one(code.element(corner, index, scalar), value, lanes, mask)
+
+    def _one(self, place: str, value: str, lanes: int, mask: str | None) -> None:
+        kernel, math = self.kernel, self.kernel.math
+        if kernel.tile.dot:
+            value = add_lanes(kernel, value)
+        if self.adds:
+            value = self._added(place, value, lanes, mask)
+        store = math.store_sum if self.wide else math.store
+        store(kernel.code, place, value, lanes, mask)
+
+    def _added(self, place: str, value: str, lanes: int, mask: str | None) -> str:
+        kernel, math, code = self.kernel, self.kernel.math, self.kernel.code
+        old = (math.load_sum if self.wide else math.load)(code, place, lanes, mask)
+        t = vector_type(math.sum, lanes)
+        if kernel.first is not None:
+            old = code.let(f"select i1 {kernel.first}, {t} {math.zero(lanes)}, {t} {old}")
+        return math.add(code, old, value, lanes)
+
+
+def add_lanes(kernel: ContractionKernel, value: str) -> str:
+    """The sum of a vector's lanes, halves added to halves."""
+    code, math, lanes = kernel.code, kernel.math, kernel.tile.lanes
+    while lanes > 1:
+        t, half = vector_type(math.sum, lanes), lanes // 2
+        if half == 1:
+            low, high = (code.let(f"extractelement {t} {value}, i64 {i}") for i in (0, 1))
+            return math.add(code, low, high)
+        pick = [", ".join(f"i32 {i}" for i in r) for r in (range(half), range(half, lanes))]
+        low, high = (
+            code.let(f"shufflevector {t} {value}, {t} poison, <{half} x i32> <{p}>") for p in pick
+        )
+        value, lanes = math.add(code, low, high, half), half
+    return value

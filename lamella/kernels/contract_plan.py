@@ -1,0 +1,279 @@
+"""Plan: which axes make the register tile, which are split over chunks, what is copied to panels.
+
+The register tile holds `vectors` vectors along the lane axis for every point of up to two row axes.
+Each step of the sums loads what the tile needs of a and b once (a vector where the lane axis has
+stride 1, one element in every lane where it has stride 0) and does rows * vectors multiply-adds.
+The tile is the one with the fewest estimated cycles for the whole nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from lamella.kernels.contract_nest import STAGE_BYTES, Loops
+from lamella.native import Target
+
+#: Chunks of fewer operations cost more to hand out than they gain.
+CHUNK_FLOPS = 150_000
+MAX_CHUNKS = 64
+#: Independent sums that keep a processor with two multiply-add units and latency 4 busy.
+CHAINS = 8
+#: Multiply-adds in the body of the innermost loop.
+UNROLLED = 64
+ROWS = 32
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`lane` is summed in a dot tile: its vectors' lanes are added up at the end."""
+
+    lane: str
+    lanes: int
+    vectors: int
+    rows: tuple[tuple[str, int], ...]
+    dot: bool = False
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def points(self) -> int:
+        """Sums in registers."""
+        n = self.vectors
+        for _, rows in self.rows:
+            n *= rows
+        return n
+
+
+@dataclass(frozen=True)
+class Plan:
+    """grid: {axis: block} split over chunks; outer: [(axis, block)] looped over inside a chunk.
+
+    panels says for a and b whether the operand is copied so that its lane axis has stride 1.
+    """
+
+    loops: Loops
+    tile: Tile
+    grid: dict[str, int]
+    outer: tuple[tuple[str, int], ...]
+    panels: tuple[bool, bool]
+
+    @property
+    def n_chunks(self) -> int:
+        return _chunks(self.loops, self.grid)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """The summed axes among the grid: {axis: number of blocks}."""
+        n = self.loops.extents
+        return {x: -(-n[x] // k) for x, k in self.grid.items() if self.loops.summed(x)}
+
+    @property
+    def partials(self) -> int:
+        """How many chunks contribute to each element of the result."""
+        count = 1
+        for n in self.splits.values():
+            count *= n
+        return count
+
+    @property
+    def accumulates(self) -> bool:
+        """Sums go through memory: some summed axis is looped over outside the tiles."""
+        return any(self.loops.summed(x) for x, _ in self.outer)
+
+
+def make_plan(loops: Loops, itemsize: int, target: Target) -> Plan | None:
+    """The plan of a nest; None where no axis can be the lane axis."""
+    lanes = max(1, target.vector_bytes // itemsize)
+    registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
+    found = [(cost, tile) for tile in _tiles(loops, lanes, registers)
+             if (cost := _cycles(loops, tile, registers)) is not None]  # fmt: skip
+    if not found:
+        return None
+    _, tile = min(found, key=lambda x: x[0])
+    panels = tuple(op.access[tile.lane] not in (0, 1) for op in loops.operands)
+    grid, outer = _split(loops, tile, itemsize, panels)
+    return Plan(loops, tile, grid, outer, panels)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------- the tile
+
+
+def _tiles(loops: Loops, lanes: int, registers: int) -> Iterator[Tile]:
+    """Every tile worth an estimate."""
+    for axis in loops.extents:
+        dot = loops.summed(axis)
+        strides = [op.access[axis] for op in loops.operands]
+        if (dot and strides != [1, 1]) or (not dot and loops.out[axis] != 1):
+            continue
+        if axis in loops.blocked:
+            continue
+        most = 1 if dot else min(-(-loops.extents[axis] // lanes), registers - 4, 8)
+        free = [x for x in loops.extents
+                if x != axis and not loops.summed(x) and x not in loops.blocked]  # fmt: skip
+        banded = [x for x, block in loops.blocked.items() if block > 1 and not loops.summed(x)]
+        for vectors in range(1, most + 1):
+            for rows in _rows(loops, free + banded, registers // vectors):
+                yield Tile(axis, lanes, vectors, rows, dot)
+
+
+def _rows(loops: Loops, axes: list[str], most: int) -> Iterator[tuple[tuple[str, int], ...]]:
+    yield ()
+    sizes = {x: _balanced(loops.blocked.get(x, loops.extents[x]), most) for x in axes}
+    for x in axes:
+        yield from (((x, n),) for n in sizes[x] if n > 1)
+    for x, y in combinations(axes, 2):
+        for n in sizes[x]:
+            yield from (((x, n), (y, m)) for m in sizes[y] if n > 1 and m > 1 and n * m <= most)
+
+
+def _balanced(extent: int, most: int) -> list[int]:
+    """Tile lengths that divide the extent into as few and as equal parts as they can."""
+    counts = {-(-extent // n) for n in range(1, min(extent, most, ROWS) + 1)}
+    return sorted({-(-extent // count) for count in counts})
+
+
+def _cycles(loops: Loops, tile: Tile, registers: int) -> float | None:
+    """Estimated cycles of the whole nest; None where the tile does not fit the registers."""
+    live = min(_loads(loops, tile, op, dict(tile.rows), tile.vectors) for op in (0, 1))
+    if tile.points + live + 1 > registers:
+        return None
+    steps = _length(loops, tile)
+    total = 0.0
+    for share, rows, vectors in _parts(loops, tile):
+        points = vectors
+        for n in rows.values():
+            points *= n
+        loads = sum(_loads(loops, tile, op, rows, vectors) for op in (0, 1))
+        per_step = max(points, loads, CHAINS / 2 if steps < 4 else 1.0) + 0.5
+        ending = points * (10 if tile.dot else 2) + 12
+        total += share * (steps * per_step + ending)
+    return total + _copying(loops, tile)
+
+
+def _length(loops: Loops, tile: Tile) -> int:
+    steps = 1
+    for x, n in loops.extents.items():
+        if loops.summed(x):
+            steps *= -(-n // tile.lanes) if x == tile.lane else n
+    return steps
+
+
+def _parts(loops: Loops, tile: Tile) -> list[tuple[int, dict[str, int], int]]:
+    """(number of tiles, rows, vectors): full tiles and those at the ends of the axes."""
+    count = 1
+    for x, n in loops.extents.items():
+        if not loops.summed(x) and x != tile.lane and x not in dict(tile.rows):
+            count *= n
+    parts: list[tuple[int, dict[str, int], int]] = []
+    vectors = -(-loops.extents[tile.lane] // tile.lanes) if not tile.dot else 1
+    full, rest = divmod(vectors, tile.vectors)
+    parts = [(count * full, {}, tile.vectors)] + ([(count, {}, rest)] if rest else [])
+    for x, n in tile.rows:
+        extent = loops.extents[x]
+        parts = [
+            (share * k, {**rows, x: m}, v)
+            for share, rows, v in parts
+            for k, m in ((extent // n, n), (1 if extent % n else 0, extent % n))
+            if k
+        ]
+    return parts
+
+
+def _loads(loops: Loops, tile: Tile, operand: int, rows: dict[str, int], vectors: int) -> int:
+    """How many different vectors a step needs of one operand."""
+    access = loops.operands[operand].access
+    loads = vectors if access[tile.lane] else 1
+    for x, n in rows.items():
+        loads *= n if access[x] else 1
+    return loads
+
+
+def _copying(loops: Loops, tile: Tile) -> float:
+    """Cycles of copying operands to panels."""
+    cycles = 0.0
+    for op in loops.operands:
+        if op.access[tile.lane] not in (0, 1):
+            elements = 1
+            for x, n in loops.extents.items():
+                elements *= n if op.access[x] else 1
+            cycles += elements
+    return cycles
+
+
+# --------------------------------------------------------------------------- chunks and blocks
+
+
+def _split(
+    loops: Loops, tile: Tile, itemsize: int, panels: tuple[bool, ...]
+) -> tuple[dict[str, int], tuple[tuple[str, int], ...]]:
+    """The grid and the outer loops."""
+    wanted = _wanted_chunks(loops)
+    grid: dict[str, int] = {}
+    outer: list[tuple[str, int]] = []
+    for axis, block in loops.blocked.items():
+        part = _part(loops.extents[axis], wanted, _chunks(loops, grid), block)
+        if part < loops.extents[axis]:
+            grid[axis] = part
+        if block < part:
+            outer.append((axis, block))
+    outer.sort(key=lambda x: x[1])
+    for axis in _grid_order(loops, tile):
+        have = _chunks(loops, grid)
+        if axis in grid or axis in loops.blocked or 2 * have > wanted:
+            continue
+        unit = tile.width if axis == tile.lane else dict(tile.rows).get(axis, 1)
+        part = _part(loops.extents[axis], wanted, have, unit)
+        if part < loops.extents[axis]:
+            grid[axis] = part
+    _split_sum(loops, tile, grid, wanted)
+    return grid, tuple(outer)
+
+
+def _split_sum(loops: Loops, tile: Tile, grid: dict[str, int], wanted: int) -> None:
+    """Where the result alone gives too few chunks, split the longest sum as well."""
+    have = _chunks(loops, grid)
+    sums = [x for x in loops.extents if loops.summed(x) and x not in grid and x != tile.lane]
+    if 4 * have > wanted or not sums:
+        return
+    axis = max(sums, key=lambda x: loops.extents[x])
+    part = _part(loops.extents[axis], wanted, have, 64)
+    if part < loops.extents[axis]:
+        grid[axis] = part
+
+
+def _wanted_chunks(loops: Loops) -> int:
+    flops = 2
+    for n in loops.extents.values():
+        flops *= n
+    return max(1, min(MAX_CHUNKS, flops // CHUNK_FLOPS))
+
+
+def _part(extent: int, wanted: int, have: int, unit: int) -> int:
+    """A block of `extent`, in multiples of `unit`, that gives up to wanted/have blocks."""
+    units = -(-extent // unit)
+    blocks = max(1, min(units, wanted // have))
+    return min(extent, -(-units // blocks) * unit)
+
+
+def _grid_order(loops: Loops, tile: Tile) -> list[str]:
+    """Result axes: those that both operands have, then rows, then the lane axis; large first."""
+
+    def rank(x: str) -> tuple[int, int]:
+        both = all(op.access[x] for op in loops.operands)
+        return (0 if both else 2 if x == tile.lane else 1, -loops.out[x])
+
+    return sorted((x for x in loops.extents if not loops.summed(x)), key=rank)
+
+
+def _chunks(loops: Loops, grid: dict[str, int]) -> int:
+    count = 1
+    for x, block in grid.items():
+        count *= -(-loops.extents[x] // block)
+    return count
+
+
+__all__ = ["STAGE_BYTES", "Plan", "Tile", "make_plan"]
