@@ -117,13 +117,11 @@ def cache(arguments: Sequence[str]) -> int:
     if folder is None:
         print("compiled code is not kept: LAMELLA_CACHE=0")
         return 0
-    entries = [entry for entry in folder.rglob("*") if entry.is_file()] if folder.is_dir() else []
-    size = sum(entry.stat().st_size for entry in entries)
+    count, nbytes = code_cache.size()
     if options.action == "clear":
-        for entry in entries:
-            entry.unlink(missing_ok=True)
+        code_cache.clear()
     done = "removed" if options.action == "clear" else "holds"
-    print(f"{folder}: {done} {len(entries)} files, {size / 1e6:.1f} MB")
+    print(f"{folder}: {done} {count} files, {nbytes / 1e6:.1f} MB")
     return 0
 
 
