@@ -38,7 +38,7 @@ def _text(maps: IndexMap, a: Type, b: Type, out: Type) -> str:
     sums = text.array(3) if total.dtype != out.dtype else z
 
     def clear(i: Int, _: list[str]) -> None:
-        math.store_sum(text, text.element(sums, i, math.sum), math.zero(1))
+        math.store_sum(text, text.at(sums, i, math.sum), math.zero(1))
 
     def add(point: dict[str, Int]) -> None:
         p = _element(text, x, maps.a, a, point)
@@ -49,8 +49,8 @@ def _text(maps: IndexMap, a: Type, b: Type, out: Type) -> str:
         math.store_sum(text, r, new)
 
     def convert(i: Int, _: list[str]) -> None:
-        value = math.load_sum(text, text.element(sums, i, math.sum))
-        math.store(text, text.element(z, i, math.element), value)
+        value = math.load_sum(text, text.at(sums, i, math.sum))
+        math.store(text, text.at(z, i, math.element), value)
 
     text.loop(out.size, clear)
     extents = maps.extents(a.shape, b.shape, out.shape)
@@ -100,4 +100,4 @@ def _element(text: Text, pointer: str, dims: tuple[Affine, ...], t: Type,
     for dim, stride in zip(dims, strides):
         value = text.linear([(point[x], k) for x, k in dim.terms], dim.offset)
         index = text.add(index, text.mul(value, stride))
-    return text.element(pointer, index, Arithmetic(t.dtype).element)
+    return text.at(pointer, index, Arithmetic(t.dtype).element)

@@ -96,7 +96,7 @@ class ContractionKernel:
             starts = {x: self.blocks.start[x] for x in self.loops.blocked}
             copy.copy(starts, self.sources[k], target)
             self.sources[k] = target
-        base = self.code.element(self.sources[k], self._origin(k), self._scalar(wide))
+        base = self.code.at(self.sources[k], self._origin(k), self._scalar(wide))
         if self.plan.panels[k]:
             panel = panel_layout(self.tile, access, self.blocks)
             target = self._stack(panel.size)
@@ -119,7 +119,7 @@ class ContractionKernel:
 
     def _stack(self, elements: int) -> str:
         nbytes = elements * self.math.sum_dtype.itemsize + SLACK
-        with self.code.at(0):
+        with self.code.hoisted(0):
             return self.code.let(f"alloca [{nbytes} x i8], align 64")
 
     def _scalar(self, wide: bool) -> str:
@@ -192,7 +192,7 @@ class ContractionKernel:
         terms = [(position, reader.access[x]) for x, position in at.items() if x != lane]
         if lane in at:
             terms.append((code.div(at[lane], self.tile.width), reader.tile_stride))
-        return code.element(self.sources[k], code.linear(terms), self._scalar(reader.wide))
+        return code.at(self.sources[k], code.linear(terms), self._scalar(reader.wide))
 
 
 class Store:
@@ -206,14 +206,14 @@ class Store:
         kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane
         scalar = kernel.math.sum if self.wide else kernel.math.element
         terms = [(code.add(blocks.start[x], i), self.out[x]) for x, i in at.items()]
-        corner = code.element(self.target, code.linear(terms, self.out.offset), scalar)
+        corner = code.at(self.target, code.linear(terms, self.out.offset), scalar)
         lanes = 1 if kernel.tile.dot else kernel.tile.lanes
         for (row, vector), value in zip(shape.points(), values):
             index = sum(i * self.out[x] for x, i in row.items())
             index += vector * lanes * self.out[lane]
             last = vector == shape.vectors - 1
             mask = mask_of(lanes, shape.used) if last and lanes > 1 else None
-            self._one(code.element(corner, index, scalar), value, lanes, mask)
+            self._one(code.at(corner, index, scalar), value, lanes, mask)
 
     def _one(self, place: str, value: str, lanes: int, mask: str | None) -> None:
         kernel, math = self.kernel, self.kernel.math

@@ -74,7 +74,7 @@ class BoxCopy:
         last = text.maximum(text.minimum(text.sub(self.box.shape[d], start), size), first)
         first = text.let(f"select i1 {inside}, i64 {first}, i64 {size}")
         last = text.let(f"select i1 {inside}, i64 {last}, i64 {size}")
-        row = text.element(target, to, self.math.sum)
+        row = text.at(target, to, self.math.sum)
         self._fill(row, 0, text.mul(first, stride))
         at = text.add(at, text.mul(start, stride))
         self._stretch(source, at, row, text.mul(first, stride), text.mul(last, stride))
@@ -84,7 +84,7 @@ class BoxCopy:
         text, lanes = self.text, self.lanes
 
         def zeros(i: Int, _: list[str]) -> None:
-            place = text.element(row, text.add(begin, text.mul(i, lanes)), self.math.sum)
+            place = text.at(row, text.add(begin, text.mul(i, lanes)), self.math.sum)
             self.math.store_sum(text, place, self.math.zero(lanes), lanes)
 
         text.loop(_vectors(text, text.sub(end, begin), lanes), zeros)
@@ -94,9 +94,9 @@ class BoxCopy:
 
         def vector(i: Int, _: list[str]) -> None:
             here = text.add(begin, text.mul(i, lanes))
-            x = text.element(source, text.add(at, here), self.math.element)
+            x = text.at(source, text.add(at, here), self.math.element)
             value = self.math.load(text, x, lanes)
-            self.math.store_sum(text, text.element(row, here, self.math.sum), value, lanes)
+            self.math.store_sum(text, text.at(row, here, self.math.sum), value, lanes)
 
         text.loop(_vectors(text, text.sub(end, begin), lanes), vector)
 
@@ -164,8 +164,8 @@ class PanelCopy:
 
     def _moved(self, source: str, target: str, axis: str, i: Int) -> tuple[str, str]:
         text = self.text
-        x = text.element(source, text.mul(i, self.source[axis]), self.element)
-        return x, text.element(target, text.mul(i, self.panel.access[axis]), self.math.sum)
+        x = text.at(source, text.mul(i, self.source[axis]), self.element)
+        return x, text.at(target, text.mul(i, self.panel.access[axis]), self.math.sum)
 
     def _lanes(self, blocks: Blocks, body: Callable[[Int], None]) -> None:
         self.text.loop(blocks.length[self.panel.lane], lambda i, _: body(i))
@@ -174,10 +174,10 @@ class PanelCopy:
         """The address of lane position `lane` in the panel."""
         text, width = self.text, self.panel.width
         tile = text.mul(text.div(lane, width), self.panel.tile_stride)
-        return text.element(target, text.add(tile, text.mod(lane, width)), self.math.sum)
+        return text.at(target, text.add(tile, text.mod(lane, width)), self.math.sum)
 
     def _element(self, source: str, target: str, lane: Int) -> None:
-        x = self.text.element(source, self.text.mul(lane, self.source[self.panel.lane]), self.element)
+        x = self.text.at(source, self.text.mul(lane, self.source[self.panel.lane]), self.element)
         self.math.store_sum(self.text, self._place(target, lane), self.load(self.text, x))
 
     def _squares(self, blocks: Blocks, source: str, target: str) -> None:
@@ -186,7 +186,7 @@ class PanelCopy:
         assert axis is not None
 
         def column(position: Int, columns: int) -> None:
-            x = self.text.element(
+            x = self.text.at(
                 source, self.text.mul(position, self.source[lane]), self.element)  # fmt: skip
             y = self._place(target, position)
 
@@ -203,11 +203,11 @@ class PanelCopy:
         t = vector_type(self.math.sum, n)
         rows = []
         for c in range(columns):
-            place = text.element(source, c * self.source[self.panel.lane], self.element)
+            place = text.at(source, c * self.source[self.panel.lane], self.element)
             rows.append(self.load(text, place, n))
         rows += [self.math.zero(n)] * (n - columns)
         for s, row in enumerate(transpose(text, rows, t, n)[:steps]):
-            place = text.element(target, s * self.panel.access[self.axis or ""], self.math.sum)
+            place = text.at(target, s * self.panel.access[self.axis or ""], self.math.sum)
             self.math.store_sum(text, place, row, n)
 
 

@@ -125,7 +125,7 @@ class Sums:
         moved = []
         for pointer, reader in zip(pointers, self.readers):
             index = self.text.mul(position, reader.access[axis])
-            moved.append(self.text.element(pointer, index, self._element(reader)))
+            moved.append(self.text.at(pointer, index, self._element(reader)))
         return moved
 
     # ----------------------------------------------------------------------------- unrolling
@@ -190,7 +190,7 @@ class Sums:
         index = sum(n * reader.access[x] for x, n in at.items())
         index += vector * lanes * reader.lane_stride
         if (k, index) not in loaded:
-            place = self.text.element(pointer, index, self._element(reader))
+            place = self.text.at(pointer, index, self._element(reader))
             load = self.math.load_sum if reader.wide else self.math.load
             if reader.lane_stride == 0:
                 one = load(self.text, place)

@@ -114,7 +114,7 @@ class Text:
 
     # ------------------------------------------------------------------------------- memory
 
-    def element(self, pointer: str, index: Int, scalar: str) -> str:
+    def at(self, pointer: str, index: Int, scalar: str) -> str:
         """The address of element `index` of an array of `scalar`."""
         if index == 0:
             return pointer
@@ -122,8 +122,8 @@ class Text:
 
     def array(self, j: int) -> str:
         """The address of the j-th argument array."""
-        slot = self.let(f"load i64, ptr {self.element('%ids', j, 'i64')}")
-        return self.let(f"load ptr, ptr {self.element('%table', slot, 'ptr')}")
+        slot = self.let(f"load i64, ptr {self.at('%ids', j, 'i64')}")
+        return self.let(f"load ptr, ptr {self.at('%table', slot, 'ptr')}")
 
     # -------------------------------------------------------------------------- control flow
 
