@@ -74,7 +74,7 @@ def erfinv(x: np.ndarray) -> np.ndarray:
     small = np.abs(y) < 1e-8
     for _ in range(3):
         # erf(z) - y, by the complement where that is smaller
-        tail = np.copysign(_erfc(np.abs(z)) - (1 - np.abs(y)), -y)
+        tail = np.sign(y) * ((1 - np.abs(y)) - _erfc(np.abs(z)))
         error = np.where(np.abs(y) > 0.5, tail, _erf(z) - y)
         step = error / (2 / math.sqrt(math.pi) * np.exp(-z * z))
         z = z - step / (1 + z * step)
@@ -98,6 +98,7 @@ def digamma(x: np.ndarray) -> np.ndarray:
     for k in range(len(BERNOULLI), 0, -1):
         series = (series + BERNOULLI[k - 1] / (2 * k)) * inverse
     total += np.log(z) - 0.5 / z - series
+    total = np.where(x == np.inf, x, total)
     fraction = x - np.rint(x)
     total -= np.where(reflect, np.pi / np.tan(np.pi * fraction), 0)
     return np.where(reflect & (fraction == 0), np.nan, total)
@@ -115,7 +116,8 @@ def polygamma(x: np.ndarray, *, order: int) -> np.ndarray:
     term = math.factorial(order - 1) / z**order
     total += term + math.factorial(order) / (2 * z ** (order + 1))
     for k, b in enumerate(BERNOULLI, 1):
-        total += b * math.factorial(2 * k + order - 1) / math.factorial(2 * k) / z ** (2 * k + order)
+        c = b * math.factorial(2 * k + order - 1) / math.factorial(2 * k)
+        total += c / z ** (2 * k + order)
     total = np.where(x == np.inf, 0, np.where(x == 0, np.inf, total))
     return total if order % 2 else -total
 

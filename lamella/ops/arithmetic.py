@@ -1,7 +1,7 @@
 """Elementwise arithmetic, comparisons, bit operations, selection and conversion.
 
-VJP conventions are JAX's: a tie of maximum or minimum gives half to each side, abs has slope 0 at 0,
-and x**y has a finite slope wherever the mathematical one is.
+VJP conventions are JAX's: a tie of maximum or minimum gives half to each side, abs has slope 0 at
+0, and x**y has a finite slope wherever the mathematical one is.
 """
 
 from __future__ import annotations

@@ -138,6 +138,11 @@ def take_along_last(x: Any, indices: Any) -> Any:
     return ops.reshape(ops.gather(flat, where, axis=0), shape=(*lead, k))
 
 
+def _gather_lower(index: Any, read: Any, x: Type, indices: Type, *, axis: int) -> tuple[Any, ...]:
+    rest = axis + indices.ndim
+    return (*index[:axis], read(1, index[axis:rest], x.shape[axis]), *index[rest:])
+
+
 gather = Primitive(
     name="gather",
     family="indexing",
@@ -146,7 +151,7 @@ gather = Primitive(
     numpy=_gather_numpy,
     vjp=_gather_vjp,
     batch=_gather_batch,
-    lower=None,
+    lower=_gather_lower,
     samples=lambda rng: [
         ((rng.normal(size=(5, 3)), rng.integers(0, 5, (2, 4))), {"axis": 0}),
         ((rng.normal(size=(2, 4, 3)), rng.integers(-1, 6, (3,)).astype("int32")), {"axis": 1}),
@@ -248,6 +253,12 @@ def _gather_nd_batch(size: int, batched: tuple[bool, ...], x: Any, indices: Any)
     return ops.gather_nd(x, with_batch_coordinate(indices, size))
 
 
+def _gather_nd_lower(index: Any, read: Any, x: Type, indices: Type) -> tuple[Any, ...]:
+    at = index[: indices.ndim - 1]
+    first = (read(1, (*at, i), n) for i, n in zip(range(indices.shape[-1]), x.shape))
+    return (*first, *index[indices.ndim - 1 :])
+
+
 gather_nd = Primitive(
     name="gather_nd",
     family="indexing",
@@ -256,7 +267,7 @@ gather_nd = Primitive(
     numpy=_gather_nd_numpy,
     vjp=_gather_nd_vjp,
     batch=_gather_nd_batch,
-    lower=None,
+    lower=_gather_nd_lower,
     samples=lambda rng: [
         ((rng.normal(size=(3, 4, 2)), rng.integers(0, 3, (5, 2))), {}),
         ((rng.normal(size=(3, 4)), rng.integers(-2, 6, (2, 3, 2)).astype("int32")), {}),
@@ -322,6 +333,13 @@ def _dynamic_slice_batch(
     return _gather_nd_batch(size, (batched[0], True), x, indices)
 
 
+def _dynamic_slice_lower(
+    index: Any, read: Any, x: Type, *starts: Type, shape: Shape
+) -> tuple[Any, ...]:
+    sizes = enumerate(zip(index, x.shape, shape), 1)
+    return tuple(read(k, (), size - n + 1) + i for k, (i, size, n) in sizes)
+
+
 dynamic_slice = Primitive(
     name="dynamic_slice",
     family="indexing",
@@ -330,7 +348,7 @@ dynamic_slice = Primitive(
     numpy=lambda x, *starts, shape: x[window(x, starts, shape)],
     vjp=_dynamic_slice_vjp,
     batch=_dynamic_slice_batch,
-    lower=None,
+    lower=_dynamic_slice_lower,
     samples=lambda rng: [
         ((rng.normal(size=(5, 4)), np.int32(1), np.int32(3)), {"shape": (2, 2)}),
         ((rng.normal(size=(5,)), np.int32(-2)), {"shape": (3,)}),

@@ -1,5 +1,10 @@
 """What `Primitive.lower` holds for the families that are not elementwise: enough for a kernel
-generator to work from the family alone, never from a primitive's name."""
+generator to work from the family alone, never from a primitive's name.
+
+A gather (trait "gather") has `lower(index, read, *types, **attrs)`: the index of the element of the
+first operand that the result has at `index`. It loads indices by `read(operand, index, extent)`, an
+integer expression clipped to 0 .. extent-1.
+"""
 
 from __future__ import annotations
 
@@ -62,3 +67,21 @@ class Cumulative:
     """A running fold along `attrs["axis"]`, from the end where `attrs["reverse"]` is true."""
 
     fold: Fold
+
+
+@dataclass(frozen=True)
+class WindowFold:
+    """A fold over a window that slides along every axis; elements of padding are left out."""
+
+    fold: Fold
+
+
+@dataclass(frozen=True)
+class FirstMaximum:
+    """Moves elements between windows and the places of their first maxima (or NaN) in x.
+
+    to_elements: operands (g, x), every element of x receives the sum of g over its windows;
+    else operands (h, x), every window receives h at its place.
+    """
+
+    to_elements: bool

@@ -15,7 +15,8 @@ import numpy as np
 from lamella import ops
 from lamella.ops import checks
 from lamella.ops.layout import crop, spread
-from lamella.ops.reduction import extreme, wide
+from lamella.ops.lowering import FirstMaximum, WindowFold
+from lamella.ops.reduction import extreme, max_, sum_, wide
 from lamella.primitive import Primitive
 from lamella.types import Type, bfloat16
 
@@ -137,7 +138,7 @@ window_sum = Primitive(
     numpy=_sum_numpy,
     vjp=_sum_vjp,
     batch=_batch(lambda: window_sum),
-    lower=None,
+    lower=WindowFold(sum_.lower),
     samples=lambda rng: [((rng.normal(size=s),), attrs) for s, attrs in _CASES],
 )
 
@@ -160,7 +161,7 @@ window_max = Primitive(
     numpy=_max_numpy,
     vjp=lambda g, y, x, **attrs: ops.window_max_gradient(g, x, **attrs),
     batch=_batch(lambda: window_max),
-    lower=None,
+    lower=WindowFold(max_.lower),
     samples=lambda rng: [((rng.normal(size=s),), attrs) for s, attrs in _CASES],
 )
 
@@ -232,7 +233,7 @@ window_max_gradient = Primitive(
     numpy=_gradient_numpy,
     vjp=lambda h, y, g, x, **attrs: (ops.window_max_take(h, x, **attrs), None),
     batch=_batch(lambda: window_max_gradient),
-    lower=None,
+    lower=FirstMaximum(to_elements=True),
     samples=_pair_samples("windows"),
 )
 
@@ -263,6 +264,6 @@ window_max_take = Primitive(
     numpy=_take_numpy,
     vjp=lambda g, y, h, x, **attrs: (ops.window_max_gradient(g, x, **attrs), None),
     batch=_batch(lambda: window_max_take),
-    lower=None,
+    lower=FirstMaximum(to_elements=False),
     samples=_pair_samples("elements"),
 )

@@ -1,0 +1,186 @@
+"""Loads and stores of dense row-major arrays at an index: contiguous, repeated, strided, gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lamella.kernels.emit_code import Code
+from lamella.kernels.emit_index import Index
+from lamella.kernels.emit_lanes import BOOL, INT64, Lanes, loaded, register_type
+from lamella.types import FLOATS, Type
+
+SLACK = 64  # bytes past its end to which every buffer may be read
+
+
+def offset_of(code: Code, t: Type, at: Sequence[Index]) -> Index:
+    """The element's number in a dense row-major array."""
+    total, stride = Index.of(code, 0), 1
+    for i, n in zip(reversed(at), reversed(t.shape), strict=True):
+        if n != 1:
+            total = total + i * stride
+        stride *= n
+    return total
+
+
+def memory_type(t: Type) -> str:
+    """The LLVM type of an element in memory; the 16-bit floats travel as i16, bool as i8."""
+    if t.dtype == BOOL:
+        return "i8"
+    if t.dtype in FLOATS and t.dtype.itemsize == 2:
+        return "i16"
+    return register_type(t.dtype)
+
+
+def _mangled(t: Type, width: int) -> str:
+    element = {"float": "f32", "double": "f64"}.get(memory_type(t), memory_type(t))
+    return f"v{width}{element}"
+
+
+def _to_register(code: Code, t: Type, ref: str, width: int) -> Lanes:
+    if t.dtype == BOOL:
+        byte = memory_type(t) if width == 1 else f"<{width} x i8>"
+        zero = "0" if width == 1 else "zeroinitializer"
+        return Lanes(code, BOOL, width, code.let(f"icmp ne {byte} {ref}, {zero}"))
+    if memory_type(t) == "i16" and t.dtype in FLOATS:
+        return loaded(Lanes(code, np.dtype("uint16"), width, ref), t.dtype)
+    return Lanes(code, t.dtype, width, ref)
+
+
+def _to_memory(lanes: Lanes, t: Type) -> Lanes:
+    if t.dtype == BOOL:
+        return lanes.convert_(np.dtype("uint8"))
+    return lanes.stored_() if memory_type(t) == "i16" and t.dtype in FLOATS else lanes
+
+
+def address(code: Code, pointer: str, t: Type, scalar: Index) -> str:
+    """The address of element `scalar`; a constant part is left to the addressing mode."""
+    moving = Index(code, scalar.terms)
+    key = ("address", pointer, memory_type(t), moving.key)
+    memo = code.memo(moving.level)
+    if key not in memo:
+        with code.hoisted(moving.level):
+            memo[key] = code.at(pointer, moving.scalar(), memory_type(t))
+    return code.at(memo[key], scalar.constant, memory_type(t))
+
+
+def tail_mask(code: Code, width: int, valid: int) -> Lanes | None:
+    """The constant mask of the first `valid` lanes; None for all."""
+    if valid >= width:
+        return None
+    bits = ", ".join(f"i1 {int(i < valid)}" for i in range(width))
+    return Lanes(code, BOOL, width, f"<{bits}>", constant=True)
+
+
+def _mask(code: Code, width: int, valid: int, guard: Lanes | None) -> Lanes | None:
+    tail = tail_mask(code, width, valid)
+    if guard is None or tail is None:
+        return tail if guard is None else guard.widened(width)
+    return guard.widened(width) & tail
+
+
+def load(code: Code, pointer: str, t: Type, at: Sequence[Index], guard: Lanes | None) -> Lanes:
+    """The elements at an index, where `guard` allows it (elsewhere anything)."""
+    offset = offset_of(code, t, at)
+    if offset.width == 1:
+        return _load_scalar(code, pointer, t, offset, guard)
+    width, step = offset.width, offset.lane_step
+    if step == 1 or step == -1:
+        return _load_contiguous(code, pointer, t, offset, guard, step)
+    mask = _mask(code, width, offset.valid, guard)
+    return _load_gathered(code, pointer, t, offset, mask)
+
+
+def _load_scalar(code: Code, pointer: str, t: Type, offset: Index, guard: Lanes | None) -> Lanes:
+    if guard is not None:
+        allowed = guard if guard.width == 1 else Lanes(code, BOOL, 1, guard.any_())
+        i = Lanes(code, INT64, 1, str(offset.scalar()))
+        safe = allowed.select_(i, 0)
+        place = code.at(pointer, safe.ref, memory_type(t))
+    else:
+        place = address(code, pointer, t, offset)
+    return _to_register(code, t, code.let(f"load {memory_type(t)}, ptr {place}"), 1)
+
+
+def _load_contiguous(
+    code: Code, pointer: str, t: Type, offset: Index, guard: Lanes | None, step: int
+) -> Lanes:
+    width, valid = offset.width, offset.valid
+    first = offset.without_lanes()
+    if step == -1:
+        first = first - (width - 1)
+    place = address(code, pointer, t, first)
+    over = (width - valid) * t.dtype.itemsize
+    whole = guard is None and (valid == width or (step == 1 and over <= SLACK))
+    vector = f"<{width} x {memory_type(t)}>"
+    align = t.dtype.itemsize
+    if whole:
+        ref = code.let(f"load {vector}, ptr {place}, align {align}")
+    else:
+        mask = _mask(code, width, valid, guard)
+        assert mask is not None
+        mask = mask.reversed_() if step == -1 else mask
+        name = f"llvm.masked.load.{_mangled(t, width)}.p0"
+        code.declared[name] = f"declare {vector} @{name}(ptr, i32, <{width} x i1>, {vector})"
+        ref = code.let(f"call {vector} @{name}(ptr {place}, i32 {align}, {mask.type} {mask.ref}, "
+                       f"{vector} zeroinitializer)")  # fmt: skip
+    lanes = _to_register(code, t, ref, width)
+    return lanes.reversed_() if step == -1 else lanes
+
+
+def _pointers(code: Code, pointer: str, t: Type, offset: Index) -> tuple[str, str]:
+    place = address(code, pointer, t, offset.without_lanes())
+    lanes = Index(code, {v: c for v, c in offset.terms.items() if v.width > 1}).vector(INT64)
+    vector = f"<{offset.width} x ptr>"
+    gep = f"getelementptr {memory_type(t)}, ptr {place}, {lanes.type} {lanes.ref}"
+    return vector, code.let(gep)
+
+
+def _load_gathered(
+    code: Code, pointer: str, t: Type, offset: Index, mask: Lanes | None
+) -> Lanes:
+    width = offset.width
+    pointers, places = _pointers(code, pointer, t, offset)
+    vector, name = f"<{width} x {memory_type(t)}>", f"llvm.masked.gather.{_mangled(t, width)}.v{width}p0"
+    code.declared[name] = f"declare {vector} @{name}({pointers}, i32, <{width} x i1>, {vector})"
+    allowed = mask.ref if mask is not None else "splat (i1 true)"
+    ref = code.let(
+        f"call {vector} @{name}({pointers} {places}, i32 {t.dtype.itemsize}, "
+        f"<{width} x i1> {allowed}, {vector} zeroinitializer)"
+    )
+    return _to_register(code, t, ref, width)
+
+
+def store(code: Code, pointer: str, t: Type, at: Sequence[Index], lanes: Lanes) -> None:
+    """Store lanes at an index; lanes beyond the valid ones are not written."""
+    offset = offset_of(code, t, at)
+    lanes = _to_memory(lanes.widened(offset.width), t)
+    if offset.width == 1:
+        code.do(f"store {lanes.type} {lanes.ref}, ptr {address(code, pointer, t, offset)}")
+        return
+    width, mask = offset.width, tail_mask(code, offset.width, offset.valid)
+    if offset.lane_step != 1:
+        _scatter(code, pointer, t, offset, lanes, mask)
+        return
+    place, align = address(code, pointer, t, offset.without_lanes()), t.dtype.itemsize
+    if mask is None:
+        code.do(f"store {lanes.type} {lanes.ref}, ptr {place}, align {align}")
+        return
+    name = f"llvm.masked.store.{_mangled(t, width)}.p0"
+    code.declared[name] = f"declare void @{name}({lanes.type}, ptr, i32, {mask.type})"
+    code.do(f"call void @{name}({lanes.type} {lanes.ref}, ptr {place}, i32 {align}, "
+            f"{mask.type} {mask.ref})")  # fmt: skip
+
+
+def _scatter(
+    code: Code, pointer: str, t: Type, offset: Index, lanes: Lanes, mask: Lanes | None
+) -> None:
+    pointers, places = _pointers(code, pointer, t, offset)
+    name = f"llvm.masked.scatter.{_mangled(t, offset.width)}.v{offset.width}p0"
+    code.declared[name] = (
+        f"declare void @{name}({lanes.type}, {pointers}, i32, <{offset.width} x i1>)"
+    )
+    allowed = mask.ref if mask is not None else "splat (i1 true)"
+    code.do(f"call void @{name}({lanes.type} {lanes.ref}, {pointers} {places}, "
+            f"i32 {t.dtype.itemsize}, <{offset.width} x i1> {allowed})")  # fmt: skip
