@@ -1,0 +1,35 @@
+"""`keras.ops.numpy` on NumPy arrays and Tracers alike.
+
+Functions have the names, signatures and dtype rules of Keras; where NumPy's own function means
+the same they call it, and a Tracer answers.
+"""
+
+from keras_lamella.missing import missing_op
+from keras_lamella.src.ops.numpy import (
+    creation,
+    elementwise,
+    indexing,
+    layout,
+    product,
+    reduction,
+    sorting,
+)
+from keras_lamella.src.ops.numpy.creation import *  # noqa: F403
+from keras_lamella.src.ops.numpy.elementwise import *  # noqa: F403
+from keras_lamella.src.ops.numpy.indexing import *  # noqa: F403
+from keras_lamella.src.ops.numpy.layout import *  # noqa: F403
+from keras_lamella.src.ops.numpy.product import *  # noqa: F403
+from keras_lamella.src.ops.numpy.reduction import *  # noqa: F403
+from keras_lamella.src.ops.numpy.sorting import *  # noqa: F403
+
+__all__ = [
+    *creation.__all__,
+    *elementwise.__all__,
+    *indexing.__all__,
+    *layout.__all__,
+    *product.__all__,
+    *reduction.__all__,
+    *sorting.__all__,
+]
+
+__getattr__ = missing_op(__name__)
