@@ -13,10 +13,11 @@ import numpy as np
 
 from lamella import ops, tree
 from lamella.frontend.numpy import promotion as p
+from lamella.frontend.numpy.elementwise import truth
 from lamella.frontend.trace import trace
 from lamella.frontend.tracer import Tracer
 from lamella.program import Program, Value, is_building
-from lamella.types import BOOL, Type
+from lamella.types import Type
 
 INDEX = np.dtype("int32")
 
@@ -86,7 +87,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         return true_fn(*operands) if np.all(pred) else false_fn(*operands)
     if pred.size != 1:
         raise TypeError(f"cond: expected a scalar predicate, got {pred.type}; np.where chooses by element")
-    index = p.convert(np.reshape(pred, ()) != 0, INDEX)
+    index = p.convert(truth(np.reshape(pred, ())), INDEX)
     return _switch(index, (false_fn, true_fn), operands, ("false_fn", "true_fn"))
 
 
@@ -223,7 +224,7 @@ class _Carry:
         self.name = name
         leaves, self.structure = tree.flatten(init)
         self.paths = tree.paths(init)
-        self.weak = [p.is_weak(x) for x in leaves]
+        self.numbers = [x if p.is_weak(x) else None for x in leaves]
         self.values = [p.value(x) for x in leaves]
 
     @property
@@ -243,33 +244,44 @@ class _Carry:
             found[:] = [structure, y_structure]
             return [*new, *ys]
 
-        for _ in range(4):
-            body = Traced(flat, tree.flatten([0] * (n + len(rows)))[1], [*self.types, *rows])
-            if not self._settle(found[0], body):
-                break
+        if any(x is not None for x in self.numbers):
+            self._settle_numbers(flat, rows)
+        body = Traced(flat, _list_of(n + len(rows)), [*self.types, *rows])
+        self._check(found[0], body)
         _cast_outputs(body, [*self.types, *body.out_types[n:]])
         (body.program,), _ = _with_captures([body], [n + len(rows)])
         return body, found[1]
 
-    def _settle(self, structure: Any, body: Traced) -> bool:
-        """Check the carry that came out; True where a Python number changed dtype, to trace again."""
+    def _settle_numbers(self, flat: Callable[..., Any], rows: Sequence[Type]) -> None:
+        """Do the first step with the Python numbers themselves, to see what they become."""
+        strong = [t for t, x in zip(self.types, self.numbers) if x is None]
+
+        def first(*xs: Any) -> list[Any]:
+            given = iter(xs)
+            return flat(*(next(given) if x is None else x for x in self.numbers), *given)
+
+        after = Traced(first, _list_of(len(strong) + len(rows)), [*strong, *rows])
+        for i, (x, got) in enumerate(zip(self.numbers, after.out_types)):
+            if x is not None and not after.weak[i] and got.shape == ():
+                self.values[i] = p.value(x, got.dtype)
+
+    def _check(self, structure: Any, body: Traced) -> None:
         if structure != self.structure:
             raise TypeError(
                 f"{self.name}: the carry must keep its structure; it went in as {self.structure} "
                 f"and came out as {structure}"
             )
-        again = False
-        for i, (given, got) in enumerate(zip(self.types, body.out_types)):
-            if given == got or (body.weak[i] and given.shape == got.shape):
-                continue
-            if not self.weak[i] or given.shape != got.shape:
+        for given, got, weak, path in zip(self.types, body.out_types, body.weak, self.paths):
+            if given.shape != got.shape or (given.dtype != got.dtype and not weak):
                 raise TypeError(
-                    f"{self.name}: the carry must keep its types; carry{self.paths[i]} went in as "
-                    f"{given} and came out as {got}; use astype or reshape on one of them"
+                    f"{self.name}: the carry must keep its types; carry{path} went in as {given} "
+                    f"and came out as {got}; use astype or reshape on one of them"
                 )
-            self.values[i], self.weak[i] = p.convert(self.values[i], got.dtype), False
-            again = True
-        return again
+
+
+def _list_of(n: int) -> Any:
+    """The structure of n arrays."""
+    return tree.flatten((0,) * n)[1]
 
 
 # while_loop and fori_loop
@@ -299,8 +311,7 @@ def while_loop(
     carry = _Carry("while_loop", init)
     body, _ = carry.trace_step(lambda state: (body_fun(state), None), [])
     test = Traced(lambda state: _scalar_truth(cond_fun(state)),
-                  tree.flatten((tree.unflatten(carry.structure, carry.values),))[1],
-                  carry.types)  # fmt: skip
+                  tree.flatten((init,))[1], carry.types)  # fmt: skip
     (program,), consts = _with_captures([test], [len(carry.values)])
     out = ops.while_loop(*consts, *body.captured, *carry.values, cond=program, body=body.program,
                          n_cond_consts=len(consts), n_body_consts=len(body.captured))  # fmt: skip
@@ -311,7 +322,7 @@ def _scalar_truth(x: Any) -> Tracer:
     x = p.value(x)
     if x.size != 1:
         raise TypeError(f"while_loop: the condition must be a scalar, got {x.type}; use np.any or np.all")
-    return np.reshape(x, ()) != 0 if x.dtype != BOOL else np.reshape(x, ())
+    return truth(np.reshape(x, ()))
 
 
 def _bounded(cond_fun: Any, body_fun: Any, init: Any, most: int) -> Any:

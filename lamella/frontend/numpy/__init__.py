@@ -8,6 +8,9 @@ from lamella.frontend.numpy import (
     reductions,
     selection,
     shaping,
+    signal,
+    sorting,
+    statistics,
 )
 from lamella.frontend.numpy.registry import implementation, implemented, implements
 

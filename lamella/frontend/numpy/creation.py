@@ -87,7 +87,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 @implements(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Tracer:  # noqa: N803  NumPy's name
     x = p.value(x)
-    dtype = p.result_type(x, int)
+    dtype = p.result_type(x, np.dtype(int))
     powers = np.arange(x.size if N is None else N)
     powers = powers if increasing else powers[::-1]
     columns = [p.convert(x, dtype) ** int(k) for k in powers]

@@ -382,7 +382,8 @@ def frexp(x: Any) -> tuple[Tracer, Tracer]:
 @implements(np.spacing)
 def spacing(x: Any) -> Tracer:
     (x,) = promoted(np.spacing, x)
-    return np.nextafter(x, np.copysign(np.inf, x).astype(x.dtype)) - x
+    outward = np.copysign(p.full((), x.dtype, np.inf), np.where(x == 0, 0, x))
+    return np.nextafter(x, outward) - x
 
 
 # Integers.

@@ -41,7 +41,18 @@ def _lift(x: Any, dtype: Any) -> Tracer:
         return full((), dtype, x)
     array = np.asarray(x)
     dtype_of(array.dtype)
-    return full((), array.dtype, array.item()) if array.ndim == 0 else current_builder().lift(array)
+    if _is_uniform(array):
+        return full(array.shape, array.dtype, array.reshape(-1)[0])
+    return current_builder().lift(array)
+
+
+def _is_uniform(array: np.ndarray) -> bool:
+    """Whether all elements have the same bits; most arrays are refused after a few of them."""
+    if array.size < 2:
+        return array.size == 1
+    flat = array.reshape(-1)
+    first = flat[0].tobytes()
+    return flat[:8].tobytes() == first * min(8, flat.size) and flat.tobytes() == first * flat.size
 
 
 def _holds_tracer(x: Any) -> bool:

@@ -66,9 +66,11 @@ def data_dependent(function: Callable[..., Any], instead: str) -> None:
 def _adapted(function: Callable[..., Any], f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, called with the arguments as NumPy's signature of `function` names them."""
     parameters = inspect.signature(f).parameters
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+    kinds = {p.kind for p in parameters.values()}
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
         return f
     accepted = tuple(parameters)
+    any_keyword = inspect.Parameter.VAR_KEYWORD in kinds
     positional = _positional(function) or accepted
 
     @functools.wraps(f)
@@ -78,7 +80,7 @@ def _adapted(function: Callable[..., Any], f: Callable[..., Any]) -> Callable[..
         named = {**dict(zip(positional, args)), **kwargs}
         if len(args) > len(positional):
             raise TypeError(f"{name_of(function)} takes {len(positional)} arguments")
-        return f(**{k: v for k, v in named.items() if _keep(function, accepted, k, v)})
+        return f(**{k: v for k, v in named.items() if any_keyword or _keep(function, accepted, k, v)})
 
     return call
 
