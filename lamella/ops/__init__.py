@@ -43,6 +43,7 @@ from lamella.ops.arithmetic import (
     sub,
     trunc,
 )
+from lamella.ops.complex import complex_ as complex, fft, ifft, imag, irfft, real, rfft
 from lamella.ops.contraction import contract
 from lamella.ops.control import call, fused, switch
 from lamella.ops.cumulative import cummax, cummin, cumprod, cumsum
@@ -59,6 +60,20 @@ from lamella.ops.layout import (
     slice_ as slice,
     stop_gradient,
     transpose,
+)
+from lamella.ops.linalg import (
+    cholesky,
+    det,
+    eig,
+    eigh,
+    inv,
+    lu,
+    pivots_to_permutation,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    triangular_solve,
 )
 from lamella.ops.loops import while_loop
 from lamella.ops.random import philox
