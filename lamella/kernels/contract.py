@@ -7,6 +7,7 @@ from functools import partial
 from lamella import indexmap
 from lamella.indexmap import IndexMap
 from lamella.kernels.arithmetic import Arithmetic
+from lamella.kernels.contract_combine import combine_chunks, combine_text
 from lamella.kernels.contract_gather import gather_form
 from lamella.kernels.contract_generic import lower_generic
 from lamella.kernels.contract_kernel import ContractionKernel, Store
@@ -60,20 +61,47 @@ def _tiled(maps: IndexMap, a: Type, b: Type, out: Type, target: Target) -> Lower
     for nest in nests:
         loops = linear_form(nest, a.shape, b.shape, out.shape, math.sum_dtype.itemsize)
         plan = loops and make_plan(loops, math.sum_dtype.itemsize, target)
-        if plan is None or plan.partials > 1 or plan.accumulates and math.element != math.sum:
+        if plan is None or (_through_scratch(plan, math) and len(nests) > 1):
             return None
         plans.append(plan)
-    launches = []
-    for i, plan in enumerate(plans):
-        key = f"contract {maps} {a} {b} {out} {i} {target.vector_bytes}"
-        kernel = Kernel(key, partial(_kernel, plan, math), plan.n_chunks, (None,) * 3)
-        launches.append(Launch(kernel, (0, 1, 2)))
-    return Lowered(tuple(launches))
+    name = f"contract {maps} {a} {b} {out} {target.vector_bytes}"
+    launches = [
+        _launch(plan, math, f"{name} nest {i}", a.nbytes + b.nbytes + out.nbytes)
+        for i, plan in enumerate(plans)
+    ]
+    scratch = ()
+    if _through_scratch(plans[0], math):
+        scratch = (plans[0].partials * out.size * math.sum_dtype.itemsize,)
+        launches.append(_combination(plans[0], math, name, out.size))
+    return Lowered(tuple(launches), scratch)
 
 
-def _kernel(plan: Plan, math: Arithmetic) -> str:
+def _through_scratch(plan: Plan, math: Arithmetic) -> bool:
+    """Whether sums are wider than the result while they are in memory, or in several parts."""
+    return plan.partials > 1 or (plan.accumulates and math.element != math.sum)
+
+
+def _launch(plan: Plan, math: Arithmetic, key: str, nbytes: int) -> Launch:
+    """The kernel of one nest; its arguments are a, b and where the sums go."""
+    make = partial(_kernel_text, plan, math)
+    kernel = Kernel(key, make, plan.n_chunks, (None,) * 3, plan.flops, nbytes)
+    return Launch(kernel, (0, 1, 3 if _through_scratch(plan, math) else 2))
+
+
+def _kernel_text(plan: Plan, math: Arithmetic) -> str:
     code = Code()
     arrays = [code.array(i) for i in range(3)]
     kernel = ContractionKernel(code, math, plan, arrays)
-    kernel.emit(Store(kernel, plan.loops.out, arrays[2], wide=False), lambda blocks, number: None)
+    store = Store(kernel, arrays[2], _through_scratch(plan, math))
+    kernel.emit(store, store.start_of_chunk)
     return code.kernel()
+
+
+def _combination(plan: Plan, math: Arithmetic, name: str, size: int) -> Launch:
+    """The kernel that adds the parts."""
+    lanes, parts = plan.tile.lanes, plan.partials
+    make = partial(combine_text, math, size, parts, lanes)
+    chunks = combine_chunks(size, parts, lanes)
+    nbytes = size * (parts * math.sum_dtype.itemsize + math.dtype.itemsize)
+    kernel = Kernel(f"{name} parts {parts}", make, chunks, (None,) * 2, size * parts, nbytes)
+    return Launch(kernel, (3, 2))

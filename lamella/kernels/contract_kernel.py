@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from lamella.kernels.arithmetic import Arithmetic, mask_of
 from lamella.kernels.contract_blocks import Blocks
-from lamella.kernels.contract_nest import Linear
 from lamella.kernels.contract_plan import Plan
 from lamella.kernels.contract_stage import SLACK, BoxCopy, PanelCopy, panel_layout
 from lamella.kernels.contract_tile import Reader, Shape, Sums
@@ -38,11 +37,11 @@ class ContractionKernel:
         self.pointers: list[str] = []
         self.first: str | None = None  # i1: the first block of the sums
 
-    def emit(self, ending: Ending, start_of_chunk: Callable[[Blocks, Int], None]) -> None:
+    def emit(self, ending: Ending, start_of_chunk: Callable[[Blocks], None]) -> None:
         def chunk(number: Int, _: list[str]) -> None:
             self.blocks = Blocks(self.code, dict(self.loops.extents))
             self.blocks.chunk(self.plan.grid, number)
-            start_of_chunk(self.blocks, number)
+            start_of_chunk(self.blocks)
             self.sources = list(self.arrays)
             self.staged: list[Reader | None] = [None, None]
             self._outer(0, [], ending)
@@ -196,11 +195,25 @@ class ContractionKernel:
 
 
 class Store:
-    """The plain ending: adds to what is there where the sums go through memory, and stores."""
+    """The plain ending: adds to what is there where the sums go through memory, and stores.
 
-    def __init__(self, kernel: ContractionKernel, out: Linear, target: str, wide: bool) -> None:
-        self.kernel, self.out, self.target, self.wide = kernel, out, target, wide
+    A wide target holds sums, [part][element of the result].
+    """
+
+    def __init__(self, kernel: ContractionKernel, array: str, wide: bool) -> None:
+        self.kernel, self.array, self.wide = kernel, array, wide
+        self.out, self.target = kernel.loops.out, array
         self.adds = kernel.plan.accumulates
+
+    def start_of_chunk(self, blocks: Blocks) -> None:
+        """Find the chunk's part."""
+        code, plan = self.kernel.code, self.kernel.plan
+        part: Int = 0
+        for x, n in plan.splits.items():
+            index = code.div(blocks.start[x], plan.grid[x])
+            part = code.add(code.mul(part, n), index)
+        offset = code.mul(part, self.kernel.loops.out_size)
+        self.target = code.at(self.array, offset, self.kernel.math.sum)
 
     def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
         kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane

@@ -65,6 +65,7 @@ class Loops:
     a: Operand
     b: Operand
     out: Linear
+    out_size: int
     blocked: dict[str, int]
     empty: bool
 
@@ -88,8 +89,10 @@ def linear_form(nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int) -> Lo
                 blocked[axis] = min(block, blocked.get(axis, block))
     operands = [_operand(dims, shape, nest.extents, blocked)
                 for dims, shape in ((nest.maps.a, a), (nest.maps.b, b))]  # fmt: skip
-    loops = Loops(nest.extents, *operands, _strided(nest.maps.out, out), blocked, nest.empty)
-    return _merged(loops)
+    target = _strided(nest.maps.out, out)
+    return _merged(
+        Loops(nest.extents, *operands, target, _product(out), blocked, nest.empty)
+    )
 
 
 def ragged(dims: Dims, shape: Shape, extents: Extents) -> bool:
@@ -187,7 +190,7 @@ def _merged(loops: Loops) -> Loops:
         for s, old in zip(arrays, (loops.a.access, loops.b.access, loops.out))
     )
     return Loops(extents, Operand(a, loops.a.box), Operand(b, loops.b.box), out,
-                 loops.blocked, loops.empty)  # fmt: skip
+                 loops.out_size, loops.blocked, loops.empty)  # fmt: skip
 
 
 __all__ = ["Affine", "Box", "Linear", "Loops", "Operand", "linear_form", "ragged", "strides_of"]

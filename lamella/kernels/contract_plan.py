@@ -18,6 +18,9 @@ from lamella.native import Target
 #: Chunks of fewer operations cost more to hand out than they gain.
 CHUNK_FLOPS = 150_000
 MAX_CHUNKS = 64
+#: A split sum has at least so many parts, where that makes chunks, and parts of about so many bytes.
+MIN_PARTS = 16
+PART_BYTES = 2 << 20
 #: Independent sums that keep a processor with two multiply-add units and latency 4 busy.
 CHAINS = 8
 #: Multiply-adds in the body of the innermost loop.
@@ -64,6 +67,11 @@ class Plan:
     @property
     def n_chunks(self) -> int:
         return _chunks(self.loops, self.grid)
+
+    @property
+    def flops(self) -> int:
+        """Operations of the nest, those on padding included."""
+        return 0 if self.loops.empty else _flops(self.loops)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -211,52 +219,75 @@ def _split(
     loops: Loops, tile: Tile, itemsize: int, panels: tuple[bool, ...]
 ) -> tuple[dict[str, int], tuple[tuple[str, int], ...]]:
     """The grid and the outer loops."""
-    wanted = _wanted_chunks(loops)
+    wanted = max(1, min(MAX_CHUNKS, _flops(loops) // CHUNK_FLOPS))
+    parts = max(MIN_PARTS, PART_BYTES // (loops.out_size * itemsize))
     grid: dict[str, int] = {}
-    outer: list[tuple[str, int]] = []
-    for axis, block in loops.blocked.items():
-        part = _part(loops.extents[axis], wanted, _chunks(loops, grid), block)
+    boxed = {x for op in loops.operands if op.box for x in op.access.strides}
+
+    def divide(axis: str, unit: int) -> None:
+        most = wanted // _chunks(loops, grid)
+        if loops.summed(axis):
+            most = min(most, parts)
+        part = _part(loops.extents[axis], most, unit)
         if part < loops.extents[axis]:
             grid[axis] = part
-        if block < part:
-            outer.append((axis, block))
-    outer.sort(key=lambda x: x[1])
+
+    for axis, block in sorted(loops.blocked.items(), key=lambda x: x[1]):
+        divide(axis, block)
     for axis in _grid_order(loops, tile):
-        have = _chunks(loops, grid)
-        if axis in grid or axis in loops.blocked or 2 * have > wanted:
-            continue
-        unit = tile.width if axis == tile.lane else dict(tile.rows).get(axis, 1)
-        part = _part(loops.extents[axis], wanted, have, unit)
-        if part < loops.extents[axis]:
-            grid[axis] = part
-    _split_sum(loops, tile, grid, wanted)
-    return grid, tuple(outer)
+        if axis not in boxed:
+            divide(axis, tile.width if axis == tile.lane else dict(tile.rows).get(axis, 1))
+    sums = [x for x in loops.extents if loops.summed(x) and x not in boxed and x != tile.lane]
+    if 4 * _chunks(loops, grid) <= wanted and sums and not tile.dot:
+        divide(max(sums, key=lambda x: loops.extents[x]), 32)
+    outer = [(x, n) for x, n in loops.blocked.items() if n < grid.get(x, loops.extents[x])]
+    outer.sort(key=lambda x: x[1])
+    return grid, (*outer, *_panel_blocks(loops, tile, itemsize, panels, grid))
 
 
-def _split_sum(loops: Loops, tile: Tile, grid: dict[str, int], wanted: int) -> None:
-    """Where the result alone gives too few chunks, split the longest sum as well."""
-    have = _chunks(loops, grid)
-    sums = [x for x in loops.extents if loops.summed(x) and x not in grid and x != tile.lane]
-    if 4 * have > wanted or not sums:
-        return
-    axis = max(sums, key=lambda x: loops.extents[x])
-    part = _part(loops.extents[axis], wanted, have, 64)
-    if part < loops.extents[axis]:
-        grid[axis] = part
+def _panel_blocks(
+    loops: Loops, tile: Tile, itemsize: int, panels: tuple[bool, ...], grid: dict[str, int]
+) -> list[tuple[str, int]]:
+    """Outer loops over parts of the axes of panels, so that a panel stays in the cache."""
+    sizes = {x: grid.get(x, loops.blocked.get(x, n)) for x, n in loops.extents.items()}
+    units = {**dict(tile.rows), tile.lane: tile.width}
+    cut: dict[str, int] = {}
+    for operand, panel in zip(loops.operands, panels):
+        axes = [x for x in operand.access.strides if x not in loops.blocked] if panel else []
+        while axes:
+            nbytes = itemsize
+            for x in axes:
+                nbytes *= sizes[x]
+            order = sorted(axes, key=lambda x: (x == tile.lane, -sizes[x]))
+            able = [x for x in order if sizes[x] > max(64, units.get(x, 1))]
+            if nbytes <= STAGE_BYTES or not able:
+                break
+            axis = able[0]
+            unit = units.get(axis, 1)
+            sizes[axis] = cut[axis] = -(-(-(-sizes[axis] // 2)) // unit) * unit
+    return list(cut.items())
 
 
-def _wanted_chunks(loops: Loops) -> int:
+def _flops(loops: Loops) -> int:
     flops = 2
     for n in loops.extents.values():
         flops *= n
-    return max(1, min(MAX_CHUNKS, flops // CHUNK_FLOPS))
+    return flops
 
 
-def _part(extent: int, wanted: int, have: int, unit: int) -> int:
-    """A block of `extent`, in multiples of `unit`, that gives up to wanted/have blocks."""
+def _part(extent: int, most: int, unit: int) -> int:
+    """A block of `extent`, in multiples of `unit`: up to `most` blocks that suit 2, 4, 8 threads."""
     units = -(-extent // unit)
-    blocks = max(1, min(units, wanted // have))
-    return min(extent, -(-units // blocks) * unit)
+    most = min(units, most)
+
+    def waste(count: int) -> float:
+        longest = -(-units // count)
+        blocks = -(-units // longest)
+        return sum(-(-blocks // t) * t * longest / units for t in (1, 2, 4, 8))
+
+    counts = range(max(1, most // 2), max(1, most) + 1)
+    best = min(counts, key=lambda count: (round(waste(count), 2), -count))
+    return min(extent, -(-units // best) * unit)
 
 
 def _grid_order(loops: Loops, tile: Tile) -> list[str]:
@@ -266,7 +297,8 @@ def _grid_order(loops: Loops, tile: Tile) -> list[str]:
         both = all(op.access[x] for op in loops.operands)
         return (0 if both else 2 if x == tile.lane else 1, -loops.out[x])
 
-    return sorted((x for x in loops.extents if not loops.summed(x)), key=rank)
+    free = (x for x in loops.extents if not loops.summed(x) and x not in loops.blocked)
+    return sorted(free, key=rank)
 
 
 def _chunks(loops: Loops, grid: dict[str, int]) -> int:
