@@ -266,3 +266,37 @@ def test_products(call):
 @pytest.mark.parametrize("call", SELECTION)
 def test_selection(call):
     check(call)
+
+
+SPECTRAL = """
+    np.fft.fft(v) np.fft.fft(x) np.fft.fft(x,3) np.fft.fft(x,7,0) np.fft.fft(f) np.fft.fft(i) np.fft.fft(v,norm='ortho') np.fft.fft(v,norm='forward')
+    np.fft.ifft(x) np.fft.ifft(x,norm='ortho') np.fft.ifft(x,norm='forward') np.fft.rfft(x) np.fft.rfft(v,6) np.fft.rfft(f,axis=0) np.fft.irfft(np.fft.rfft(x))
+    np.fft.irfft(np.fft.rfft(x),5) np.fft.irfft(v,norm='ortho') np.fft.hfft(v) np.fft.ihfft(v) np.fft.ihfft(v,norm='ortho') np.fft.fft2(x) np.fft.ifft2(x)
+    np.fft.fftn(x) np.fft.fftn(x,(2,2),(0,1)) np.fft.fftn(x,axes=(0,1)) np.fft.ifftn(x) np.fft.rfft2(x) np.fft.rfftn(x) np.fft.irfft2(np.fft.rfft2(x),(4,5))
+    np.fft.irfftn(np.fft.rfftn(x),(3,4,5),(0,1,2)) np.fft.fftshift(x) np.fft.ifftshift(x,1) np.fft.fftshift(v) np.real(np.fft.fft(v)) np.imag(np.fft.fft(v)) np.abs(np.fft.fft(x))
+    np.angle(np.fft.fft(v)) np.conj(np.fft.fft(v)) np.fft.fft(v).real np.fft.fft(v)*np.fft.fft(w) np.fft.fft(v)+1 np.fft.fft(v)*2j np.fft.fft(v)-w np.fft.fft(v)/np.fft.fft(w)
+    np.sum(np.fft.fft(x),0) np.mean(np.fft.fft(x)) np.fft.fft(f)@np.fft.fft(a) np.var(np.fft.fft(v)) np.iscomplexobj(np.fft.fft(v)) np.fft.fft(v)==np.fft.fft(v) np.fft.fft(v)**2
+    v.astype(complex) np.vdot(np.fft.fft(v),np.fft.fft(w))
+""".split()
+
+LINALG = """
+    np.linalg.inv(a) np.linalg.inv(x[:,:,:4]) np.linalg.solve(a,v) np.linalg.solve(a,a.T) np.linalg.solve(a,f.T) np.linalg.solve(x[:,:,:4],y) np.linalg.det(a) np.linalg.det(x[:,:,:4])
+    np.linalg.slogdet(a) np.linalg.cholesky(a@a.T+np.eye(4)) np.linalg.cholesky(a@a.T+np.eye(4),upper=True) np.linalg.qr(a) np.linalg.qr(x) np.linalg.qr(x,'complete') np.linalg.qr(f,'r')
+    np.linalg.svd(a) np.linalg.svd(x,full_matrices=False) np.linalg.svd(f,compute_uv=False) np.linalg.svdvals(x) np.linalg.eigh(a+a.T) np.linalg.eigvalsh(a+a.T) np.linalg.pinv(f) np.linalg.pinv(x)
+    np.linalg.matrix_rank(f) np.linalg.matrix_rank(x) np.linalg.lstsq(a,v) np.linalg.lstsq(x[0].T,v.repeat(2)[:5]) np.linalg.matrix_power(a,3) np.linalg.matrix_power(a,-2) np.linalg.matrix_power(a,0)
+    np.linalg.norm(v) np.linalg.norm(x) np.linalg.norm(f,axis=1) np.linalg.norm(f,1,0) np.linalg.norm(f,np.inf,1) np.linalg.norm(f,-np.inf,1) np.linalg.norm(f,3,1) np.linalg.norm(v,0) np.linalg.norm(f,'fro')
+    np.linalg.norm(f,'nuc') np.linalg.norm(f,2) np.linalg.norm(f,-2) np.linalg.norm(f,1) np.linalg.norm(f,-1) np.linalg.norm(f,np.inf) np.linalg.norm(x,axis=(0,2)) np.linalg.norm(x,axis=(0,2),keepdims=True)
+    np.linalg.norm(x,keepdims=True) np.linalg.norm(i) np.linalg.vector_norm(x) np.linalg.vector_norm(x,axis=1,ord=1) np.linalg.vector_norm(x,axis=(0,1),keepdims=True) np.linalg.matrix_norm(x)
+    np.linalg.matrix_norm(x,ord=1) np.linalg.cond(a) np.linalg.cond(a,1) np.linalg.cond(a,'fro') np.linalg.cond(a,-2) np.linalg.tensorinv(a.reshape(2,2,4),2) np.linalg.tensorsolve(a.reshape(4,2,2),v)
+    np.linalg.matmul(f,a) np.linalg.outer(v,w) np.linalg.tensordot(f,a,axes=1) np.linalg.vecdot(x,y) np.linalg.matrix_transpose(x) np.linalg.trace(x) np.linalg.cross(f[:,:3],f[:,1:])
+""".split()
+
+
+@pytest.mark.parametrize("call", SPECTRAL)
+def test_fourier_and_complex(call):
+    check(call)
+
+
+@pytest.mark.parametrize("call", LINALG)
+def test_linalg(call):
+    check(call)

@@ -3,7 +3,9 @@
 from lamella.frontend.numpy import (
     creation,
     elementwise,
+    fourier,
     joining,
+    linalg,
     products,
     reductions,
     selection,

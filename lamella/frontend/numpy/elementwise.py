@@ -125,7 +125,10 @@ _with_bool(np.minimum, "bitwise_and")
 
 @implements(np.absolute)
 def absolute(x: Any) -> Tracer:
-    return p.value(x) if p.dtype_spec(x) == BOOL else apply_ufunc(np.absolute, x)
+    x = p.value(x)
+    if x.dtype.kind == "c":
+        return np.hypot(ops.real(x), ops.imag(x))
+    return x if x.dtype == BOOL else ops.abs(x)
 
 
 @implements(np.fabs)
@@ -141,7 +144,7 @@ def positive(x: Any) -> Tracer:
 @implements(np.conjugate)
 def conjugate(x: Any) -> Tracer:
     x = p.value(x)
-    return apply_ufunc(np.conjugate, x) if x.dtype.kind == "c" else x
+    return ops.complex(ops.real(x), -ops.imag(x)) if x.dtype.kind == "c" else x
 
 
 def _rounding(ufunc: np.ufunc) -> None:

@@ -167,8 +167,9 @@ def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: floa
         correction: Any = None) -> Tracer:  # fmt: skip
     _refuse_out(out)
     inner, outer = _accumulator(p.value(a), dtype)
-    return p.convert(_variance(a, axis, inner, ddof if correction is None else correction,
-                               keepdims, where, mean), outer)  # fmt: skip
+    variance = _variance(a, axis, inner, ddof if correction is None else correction, keepdims,
+                         where, mean)  # fmt: skip
+    return variance if outer.kind == "c" else p.convert(variance, outer)
 
 
 def _variance(a: Any, axis: Any, dtype: np.dtype, ddof: float, keepdims: bool, where: Any,
@@ -190,7 +191,8 @@ def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: floa
     inner, outer = _accumulator(p.value(a), dtype)
     variance = _variance(a, axis, inner, ddof if correction is None else correction, keepdims,
                          where, mean)  # fmt: skip
-    return p.convert(np.sqrt(variance), outer)
+    deviation = np.sqrt(variance)
+    return deviation if outer.kind == "c" else p.convert(deviation, outer)
 
 
 @implements(np.average)
