@@ -67,15 +67,16 @@ def _copysign_vjp(g: Any, z: Any, x: Any, y: Any) -> tuple:
 
 add = elementwise(
     "add", numpy=np.add, vjp=lambda g, z, x, y: (g, g), scalar=lambda x, y: x + y,
-    dtypes=NUMBERS, samples=reals(-2, 2, 2), traits=("commutative", "associative"),
+    dtypes=NUMBERS, samples=reals(-2, 2, 2), traits=("cheap", "commutative", "associative"),
 )  # fmt: skip
 sub = elementwise(
     "sub", numpy=np.subtract, vjp=lambda g, z, x, y: (g, -g), scalar=lambda x, y: x - y,
     dtypes=NUMBERS, samples=reals(-2, 2, 2),
+    traits=("cheap",),
 )  # fmt: skip
 mul = elementwise(
     "mul", numpy=np.multiply, vjp=lambda g, z, x, y: (g * y, g * x), scalar=lambda x, y: x * y,
-    dtypes=NUMBERS, samples=reals(-2, 2, 2), traits=("commutative", "associative"),
+    dtypes=NUMBERS, samples=reals(-2, 2, 2), traits=("cheap", "commutative", "associative"),
 )  # fmt: skip
 div = elementwise(
     "div", numpy=np.true_divide, vjp=_divide_vjp, scalar=lambda x, y: x / y,
@@ -98,21 +99,23 @@ fmod = elementwise(
 neg = elementwise(
     "neg", numpy=np.negative, vjp=lambda g, z, x: -g, scalar=lambda x: -x,
     dtypes=NUMBERS, samples=reals(-2, 2),
+    traits=("cheap",),
 )  # fmt: skip
 abs = elementwise(
     "abs", numpy=np.abs, vjp=lambda g, z, x: g * ops.sign(x), scalar=s.abs_,
     dtypes=REALS, samples=reals(0.1, 2),
+    traits=("cheap",),
 )  # fmt: skip
 sign = elementwise(
     "sign", numpy=np.sign, vjp=no_gradient, scalar=s.sign_, dtypes=REALS, samples=reals(0.1, 2),
 )  # fmt: skip
 maximum = elementwise(
     "maximum", numpy=np.maximum, vjp=_extremum_vjp, scalar=s.maximum_, dtypes=(BOOL, *REALS),
-    samples=apart, traits=("commutative", "associative", "idempotent"),
+    samples=apart, traits=("cheap", "commutative", "associative", "idempotent"),
 )  # fmt: skip
 minimum = elementwise(
     "minimum", numpy=np.minimum, vjp=_extremum_vjp, scalar=s.minimum_, dtypes=(BOOL, *REALS),
-    samples=apart, traits=("commutative", "associative", "idempotent"),
+    samples=apart, traits=("cheap", "commutative", "associative", "idempotent"),
 )  # fmt: skip
 floor = elementwise(
     "floor", numpy=np.floor, vjp=no_gradient, scalar=s.floor_,
@@ -167,19 +170,20 @@ signbit = comparison("signbit", numpy=np.signbit, scalar=s.signbit_,
 
 bitwise_and = elementwise(
     "bitwise_and", numpy=np.bitwise_and, vjp=no_gradient, scalar=lambda x, y: x & y, dtypes=BITS,
-    samples=integers(-9, 9, 2), traits=("commutative", "associative", "idempotent"),
+    samples=integers(-9, 9, 2), traits=("cheap", "commutative", "associative", "idempotent"),
 )  # fmt: skip
 bitwise_or = elementwise(
     "bitwise_or", numpy=np.bitwise_or, vjp=no_gradient, scalar=lambda x, y: x | y, dtypes=BITS,
-    samples=integers(-9, 9, 2), traits=("commutative", "associative", "idempotent"),
+    samples=integers(-9, 9, 2), traits=("cheap", "commutative", "associative", "idempotent"),
 )  # fmt: skip
 bitwise_xor = elementwise(
     "bitwise_xor", numpy=np.bitwise_xor, vjp=no_gradient, scalar=lambda x, y: x ^ y, dtypes=BITS,
-    samples=integers(-9, 9, 2), traits=("commutative", "associative"),
+    samples=integers(-9, 9, 2), traits=("cheap", "commutative", "associative"),
 )  # fmt: skip
 bitwise_not = elementwise(
     "bitwise_not", numpy=np.bitwise_not, vjp=no_gradient, scalar=lambda x: ~x, dtypes=BITS,
     samples=integers(-9, 9),
+    traits=("cheap",),
 )  # fmt: skip
 shift_left = elementwise(
     "shift_left", numpy=np.left_shift, vjp=no_gradient, scalar=s.shift_left_, dtypes=INTEGERS,
@@ -209,6 +213,7 @@ select = elementwise(
     ),
     scalar=s.select_,
     samples=lambda rng: [((rng.random((3, 4)) < 0.5, rng.random((3, 4)), rng.random((3, 4))), {})],
+    traits=("cheap",),
 )  # fmt: skip
 
 
@@ -224,6 +229,7 @@ convert = elementwise(
     scalar=lambda x, *, dtype: s.convert_(x, DTYPES[dtype]),
     samples=lambda rng: [((rng.uniform(-9, 9, (3, 4)),), {"dtype": "float64"}),
                          ((rng.integers(-9, 9, (3, 4)),), {"dtype": "float32"})],
+    traits=("cheap",),
 )  # fmt: skip
 
 

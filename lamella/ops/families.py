@@ -91,7 +91,7 @@ def comparison(
 ) -> Primitive:
     """Operands of one Type to bool."""
     return elementwise(name, numpy=numpy, vjp=no_gradient, scalar=scalar, dtypes=dtypes,
-                       samples=samples, result=BOOL)  # fmt: skip
+                       samples=samples, result=BOOL, traits=("cheap",))  # fmt: skip
 
 
 def reals(low: float, high: float, n: int = 1) -> Callable[..., Any]:
