@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lamella import ops
+from lamella.passes.recompute import light_roots, worthwhile
 from lamella.passes.rewrite import map_nested
 from lamella.passes.views import axis_map
 from lamella.program import Builder, Equation, Program, Value, building
@@ -42,6 +43,7 @@ class Region:
     members: list[Equation] = field(default_factory=list)
     reads: set[Region] = field(default_factory=set)
     roots: set[Value] = field(default_factory=set)
+    again: set[Value] = field(default_factory=set)  # values of other regions, computed again here
 
     @property
     def reduced(self) -> tuple[int, ...] | None:
@@ -87,6 +89,7 @@ class Fusion:
             if family(eq) == "view"
         }  # fmt: skip
         self.region_of: dict[Value, Region] = {}
+        self.made: dict[Value, Equation] = {}
         self.readers: dict[Value, list[Region]] = {}
         self.regions: list[Region] = []
         self.copied = self._copied_views()
@@ -97,6 +100,7 @@ class Fusion:
                 continue
             self._place(eq, position)
         self._sink()
+        self._recompute()
         return self._rebuild()
 
     # ---- which region ----------------------------------------------------------------------
@@ -143,6 +147,7 @@ class Fusion:
             region.axes = folded_axes(eq)
         for value in eq.results:
             self.region_of[value] = region
+            self.made[value] = eq
         for root in roots:
             region.roots.add(root)
             self.readers.setdefault(root, []).append(region)
@@ -232,6 +237,33 @@ class Fusion:
                 if self._accepts(consumer, region):
                     self._merge(region, consumer, readers)
 
+    def _recompute(self) -> None:
+        """Let regions compute cheap values again instead of reading them from another region."""
+        for region in sorted(self.regions, key=lambda r: r.last):
+            if region.kind == "other":
+                continue
+            fixed = set(region.members[0].operands) if region.kind == "contraction" else set()
+            pending = [v for v in region.roots if v not in fixed]
+            while pending:
+                value = pending.pop()
+                roots = self._light(value, region.roots)
+                if roots is not None:
+                    region.roots.discard(value)
+                    region.again.add(value)
+                    pending += [r for r in roots if r not in region.roots]
+                    region.roots |= roots
+            region.reads = {self.region_of[r] for r in region.roots if r in self.region_of}
+
+    def _light(self, value: Value, already_read: set[Value]) -> set[Value] | None:
+        """What to read instead of `value`, where that is worthwhile."""
+        source = self.region_of.get(value)
+        if source is None or source.kind == "other":
+            return None
+        roots = light_roots(
+            value, lambda v: self.made.get(v) if self.region_of.get(v) is source else None, self.views
+        )
+        return roots if roots is not None and worthwhile(value, roots, already_read) else None
+
     def _outputs_seen(self) -> set[Value]:
         """Outputs of the Program, and the arrays behind copied or aliased views."""
         return {r for v in (*self.program.outputs, *self.copied) for r in (v, *self._roots_of(v))}
@@ -308,14 +340,30 @@ class Fusion:
                 if v in outputs or used_by.get(v, set()) - {region}
             )  # fmt: skip
             if results:
-                equations.append(build_region(region.kind, region.members, self.views, results))
+                again = {v: self.made[v] for v in self._chains(region)}
+                equations.append(
+                    build_region(region.kind, region.members, self.views | again, results)
+                )
         return Program(self.program.inputs, equations, self.program.outputs, self.program.constants)
+
+
+    def _chains(self, region: Region) -> list[Value]:
+        """Every value of other regions that `region` computes: the chains behind `again`."""
+        found, stack = [], list(region.again)
+        while stack:
+            v = stack.pop()
+            if v in self.views:
+                stack += self.views[v].operands
+            elif v not in region.roots and self.region_of.get(v) not in (None, region):
+                found.append(v)
+                stack += self.made[v].operands
+        return found
 
 
 def build_region(
     kind: str, members: list[Equation], views: dict[Value, Equation], results: tuple[Value, ...]
 ) -> Equation:
-    """results = fused(...) over `members`; the body repeats the views that they read through."""
+    """results = fused(...) over `members`; `views` are repeated in the body where they are read."""
     body = Builder()
     inner: dict[Value, Value] = {}
     inputs: list[Value] = []
