@@ -59,11 +59,15 @@ class Emitter:
     ) -> None:
         self.body, self.code, self.pointers = body, code, pointers
         self.width = width  # lanes of the loops that reductions make
-        self.leaves = dict(leaves or {})
         self.guard: Lanes | None = None  # where loads are allowed; None: everywhere
         self.made_by = {v: eq for eq in body.equations for v in eq.results}
         self.position = {eq: i for i, eq in enumerate(body.equations)}
         self.ancestors: dict[Equation, set[Value]] = {}
+        self.override(leaves or {})
+
+    def override(self, leaves: Mapping[Value, Leaf]) -> None:
+        """Give these Values by calling `leaves[v](index)`."""
+        self.leaves = dict(leaves)
         self._on_leaves = self._reachable()
 
     def related(self, a: Equation, b: Equation) -> bool:

@@ -1,0 +1,171 @@
+"""How the outputs of a loop body are grouped into loop nests, and nests into chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lamella.kernels.emit_probe import Access, Axis, Probe, group_axes
+from lamella.kernels.emit_index import Index, Var
+from lamella.kernels.emit_memory import offset_of
+from lamella.kernels.kernel import CannotFuse
+from lamella.program import Equation, Program, Value
+from lamella.types import FLOATS
+
+SMALL = 1 << 14  # up to this many elements one chunk does all
+CHUNK = 1 << 14  # elements of one chunk, about
+CHUNKS = 64  # at most
+Shape = tuple[int, ...]
+
+
+@dataclass
+class Outputs:
+    """Outputs that one nest computes.
+
+    inner: Values over the whole `domain`; outer: Values over its `kept` axes; the other axes are
+    folded by the reductions. A map visits kept axes outside, the others inside.
+    """
+
+    kind: str  # "map" or "fold"
+    domain: Shape
+    kept: tuple[int, ...]
+    inner: list[Value] = field(default_factory=list)
+    outer: list[Value] = field(default_factory=list)
+    folds: list[Equation] = field(default_factory=list)
+
+    @property
+    def folded(self) -> tuple[int, ...]:
+        return tuple(i for i in range(len(self.domain)) if i not in self.kept)
+
+
+def axes_of(eq: Equation) -> tuple[int, ...]:
+    """The axes that a reduction folds."""
+    axes = eq.attrs["axes"] if "axes" in eq.attrs else (eq.attrs["axis"],)
+    return tuple(sorted(axes))
+
+
+def needed_by(body: Program, outputs: Sequence[Value]) -> list[Equation]:
+    """The equations that `outputs` depend on, in order."""
+    wanted, found = set(outputs), []
+    for eq in reversed(body.equations):
+        if any(v in wanted for v in eq.results):
+            wanted.update(eq.operands)
+            found.append(eq)
+    return found[::-1]
+
+
+def classify(body: Program) -> list[Outputs]:
+    """The outputs in groups, one nest each."""
+    reductions = [eq for eq in body.equations if eq.primitive.family == "reduction"]
+    if not reductions:
+        return _by_shape(body.outputs)
+    signatures = {(eq.operands[0].type.shape, axes_of(eq)) for eq in reductions}
+    size = max(eq.operands[0].type.size for eq in reductions)
+    if len(signatures) > 1:
+        return _each_alone(body, size)
+    ((domain, axes),) = signatures
+    kept = tuple(i for i in range(len(domain)) if i not in axes)
+    reduced = tuple(domain[i] for i in kept)
+    rows, length = math.prod(reduced), math.prod(domain[i] for i in axes)
+    after = {v: bool([e for e in needed_by(body, [v]) if e in reductions]) for v in body.outputs}
+    inner = [v for v in body.outputs if v.type.shape == domain and (domain != reduced)]
+    outer = [v for v in body.outputs if v.type.shape == reduced and v not in inner]
+    if len(inner) + len(outer) < len(body.outputs):
+        return _each_alone(body, size)
+    by_row = _is_last(domain, axes)
+    if size > SMALL and not (by_row and rows >= 16) and length > 1:
+        if any(after[v] for v in inner):
+            if by_row or rows * length <= 4 * SMALL:
+                return [Outputs("map", domain, kept, inner, outer)]
+            raise CannotFuse("a long reduction and its use over the folded axes")
+        folds = [eq for eq in reductions if eq in needed_by(body, outer)]
+        if any(e is not f and e in needed_by(body, e_operands(f)) for e in folds for f in folds):
+            raise CannotFuse("reductions that depend on each other")
+        return [Outputs("fold", domain, kept, inner, outer, folds)]
+    if inner:
+        return [Outputs("map", domain, kept, inner, outer)]
+    return [Outputs("map", reduced, tuple(range(len(reduced))), outer)]
+
+
+def e_operands(eq: Equation) -> list[Value]:
+    return list(eq.operands)
+
+
+def _is_last(domain: Shape, axes: Sequence[int]) -> bool:
+    wide = [i for i, n in enumerate(domain) if n != 1 or i in axes]
+    return tuple(wide[len(wide) - len(axes) :]) == tuple(axes)
+
+
+def _by_shape(outputs: Sequence[Value]) -> list[Outputs]:
+    groups: dict[Shape, Outputs] = {}
+    for v in outputs:
+        shape = v.type.shape
+        group = groups.setdefault(shape, Outputs("map", shape, tuple(range(len(shape)))))
+        group.inner.append(v)
+    return list(groups.values())
+
+
+def _each_alone(body: Program, size: int) -> list[Outputs]:
+    """A nest for each shape, which computes what it needs anew: right for small bodies only."""
+    if size > SMALL and len(body.equations) > 1:
+        raise CannotFuse("reductions over different axes")
+    return _by_shape(body.outputs)
+
+
+def lanes_of(body: Program, vector_bytes: int) -> int:
+    """How many lanes a vector of this body has: by its widest floats, four bytes at least."""
+    values = [*body.inputs, *(v for eq in body.equations for v in eq.results)]
+    sizes = [v.type.dtype.itemsize for v in values if v.type.dtype in FLOATS]
+    if not sizes:
+        sizes = [v.type.dtype.itemsize for v in values]
+    return max(vector_bytes // max([4, *sizes]), 2)
+
+
+class Space:
+    """The loops over a domain: its axes grouped into as few loops as all accesses allow."""
+
+    def __init__(self, body: Program, outputs: Outputs, leaves: Sequence[Value] = ()) -> None:
+        self.domain = outputs.domain
+        self.probe = Probe(body, leaves)
+        self.variables = [self.probe.variable(n) for n in outputs.domain]
+        kept = [self.variables[i] for i in outputs.kept]
+        self.stores: list[Access] = []
+        for values, at in ((outputs.inner, self.variables), (outputs.outer, kept)):
+            where = [Index.of(self.probe.code, v) for v in at]
+            for v in values:
+                self.probe.visit(v, at)
+                self.stores.append(Access(v, offset_of(self.probe.code, v.type, where)))
+        for eq in outputs.folds:
+            self.probe.visit(eq.operands[0], self.variables)
+        self.accesses = [*self.probe.accesses, *self.stores]
+
+    def axes(self, chosen: Sequence[int], mergeable: bool = True) -> list[Axis]:
+        return group_axes(self.accesses, self.variables, chosen, mergeable)
+
+    def last(self, axis: Axis) -> Var:
+        """The Var of the fastest member of an axis."""
+        return self.variables[axis.members[-1]]
+
+    def lane_score(self, axis: Axis) -> float:
+        """How well lanes run along an axis: contiguous accesses count for, scattered against."""
+        score = 0.0
+        for a in self.accesses:
+            stride = a.stride(self.last(axis))
+            weight = 2.0 if a in self.stores else 1.0
+            if stride == 1:
+                score += weight
+            elif stride != 0:
+                score -= weight
+        return score
+
+
+def chunk_count(elements: int) -> int:
+    """How many chunks to cut this much work into."""
+    return max(1, min(CHUNKS, elements // CHUNK))
+
+
+def split(total: int, parts: int) -> tuple[int, int]:
+    """(size of a part, number of parts) that cover `total`, about `parts` of equal size."""
+    size = -(-total // max(1, min(parts, total)))
+    return size, -(-total // size)
