@@ -28,7 +28,7 @@ def _one_hot_mask(x, num_classes, axis):
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     _refuse_sparse(sparse)
     if num_classes is None:  # keras.utils.to_categorical: as many as there are
-        num_classes = int(np.max(x, initial=-1)) + 1
+        num_classes = int(np.max(x)) + 1
     return as_dtype(_one_hot_mask(x, num_classes, axis), np.dtype(dtype or floatx()))
 
 
