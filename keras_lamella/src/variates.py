@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import BFLOAT16, FLOAT32, INT32, as_dtype
-from keras_lamella.src.ops.engine import apply
 from lamella import ops
+from lamella.frontend.functions import apply
 
 _UINT32 = np.dtype(np.uint32)
 _FLOAT64 = np.dtype(np.float64)

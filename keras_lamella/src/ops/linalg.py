@@ -7,8 +7,8 @@ import numpy as np
 from keras_lamella.missing import missing_op
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, axes_of, promote, to_float
-from keras_lamella.src.ops.engine import apply
 from lamella import ops
+from lamella.frontend.functions import apply
 
 
 def _matrix(x):

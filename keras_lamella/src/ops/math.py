@@ -14,9 +14,9 @@ from keras_lamella.src.ops.dtypes import (
     promote,
     to_float,
 )
-from keras_lamella.src.ops.engine import apply
 from keras_lamella.src.ops.numpy.product import slogdet
 from keras_lamella.src.ops.spectral import (
+    complex_of,
     extract_sequences,
     fft,
     fft2,
@@ -27,6 +27,7 @@ from keras_lamella.src.ops.spectral import (
     stft,
 )
 from lamella import ops
+from lamella.frontend.functions import apply
 from lamella.frontend.tracer import Tracer
 
 
@@ -119,6 +120,8 @@ def erfinv(x):
 def logdet(x):
     return slogdet(x)[1]
 
+
+_get_complex_tensor_from_tuple = complex_of  # the name by which Keras's `polar` asks for it
 
 __all__ = [
     "cdist", "erf", "erfc", "erfinv", "extract_sequences", "fft", "fft2", "ifft2", "in_top_k",

@@ -10,7 +10,8 @@ from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import as_dtype, is_floating, to_float
 
 
-def _complex(x):
+def complex_of(x):
+    """The complex tensor of a pair (real, imaginary)."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(
             f"Input `x` should be a tuple of two tensors - real and imaginary.Received: x={x}"
@@ -32,15 +33,15 @@ def _pair(z):
 
 
 def fft(x):
-    return _pair(np.fft.fft(_complex(x)))
+    return _pair(np.fft.fft(complex_of(x)))
 
 
 def fft2(x):
-    return _pair(np.fft.fft2(_complex(x)))
+    return _pair(np.fft.fft2(complex_of(x)))
 
 
 def ifft2(x):
-    return _pair(np.fft.ifft2(_complex(x)))
+    return _pair(np.fft.ifft2(complex_of(x)))
 
 
 def rfft(x, fft_length=None):
@@ -48,7 +49,7 @@ def rfft(x, fft_length=None):
 
 
 def irfft(x, fft_length=None):
-    return np.fft.irfft(_complex(x), n=fft_length, axis=-1)
+    return np.fft.irfft(complex_of(x), n=fft_length, axis=-1)
 
 
 def extract_sequences(x, sequence_length, sequence_stride):
@@ -119,15 +120,14 @@ def istft(
     window="hann",
     center=True,
 ):
-    x = _complex(x)
+    x = complex_of(x)
     if x.ndim < 2:
         raise ValueError(f"Input `x` must have at least 2 dimensions. Received shape: {x.shape}")
     frames = np.fft.irfft(x, n=fft_length, axis=-1)
-    taper = _window(window, sequence_length, fft_length, frames.dtype)
-    signal = _overlap_add(frames * taper, sequence_stride)
-    power = _overlap_add(np.broadcast_to(taper * taper, frames.shape[-2:]), sequence_stride)
-    one = np.ones((), power.dtype)
-    signal = signal / np.where(power > 1e-10, power, one)
+    if window is not None:
+        taper = _window(window, sequence_length, fft_length, frames.dtype)
+        frames = frames * _inverse_window(taper, sequence_stride)
+    signal = _overlap_add(frames, sequence_stride)
     start = fft_length // 2 if center else 0
     if length is not None:
         stop = start + length
@@ -138,6 +138,14 @@ def istft(
     if missing > 0:
         signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(0, missing)])
     return as_dtype(signal, frames.dtype)
+
+
+def _inverse_window(taper, stride):
+    """The window by which overlapping frames of `taper` add up to the signal again."""
+    blocks = -(-taper.shape[0] // stride)
+    squares = np.pad(taper * taper, (0, blocks * stride - taper.shape[0]))
+    power = np.sum(np.reshape(squares, (blocks, stride)), axis=0)
+    return taper / np.tile(power, blocks)[: taper.shape[0]]
 
 
 def _overlap_add(frames, stride):

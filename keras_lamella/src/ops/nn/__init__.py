@@ -11,14 +11,14 @@ from keras_lamella.src.ops.nn import (
     patches,
     pooling,
 )
-from keras_lamella.src.ops.nn.activation import *  # noqa: F403
-from keras_lamella.src.ops.nn.attention import *  # noqa: F403
-from keras_lamella.src.ops.nn.convolution import *  # noqa: F403
-from keras_lamella.src.ops.nn.ctc import *  # noqa: F403
-from keras_lamella.src.ops.nn.loss import *  # noqa: F403
-from keras_lamella.src.ops.nn.normalization import *  # noqa: F403
-from keras_lamella.src.ops.nn.patches import *  # noqa: F403
-from keras_lamella.src.ops.nn.pooling import *  # noqa: F403
+from keras_lamella.src.ops.nn.activation import *
+from keras_lamella.src.ops.nn.attention import *
+from keras_lamella.src.ops.nn.convolution import *
+from keras_lamella.src.ops.nn.ctc import *
+from keras_lamella.src.ops.nn.loss import *
+from keras_lamella.src.ops.nn.normalization import *
+from keras_lamella.src.ops.nn.patches import *
+from keras_lamella.src.ops.nn.pooling import *
 
 __all__ = [
     *activation.__all__,

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_lamella.src.ops.core import convert_to_tensor, stop_gradient
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, to_float, weak
-from keras_lamella.src.ops.engine import apply
 from lamella import ops
+from lamella.frontend.functions import apply
 
 
 def _constants(x, *values):

@@ -13,9 +13,9 @@ from keras.src.backend.common.backend_utils import (
 
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import promote
-from keras_lamella.src.ops.engine import apply
 from keras_lamella.src.ops.nn.spatial import per_axis, window
 from lamella import ops
+from lamella.frontend.functions import apply
 
 _OUT = "xyz"  # spatial axes of the side that is not strided over
 _TAP = "ijk"  # axes of the kernel window

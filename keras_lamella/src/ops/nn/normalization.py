@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import HALF, accumulator, as_dtype, axes_of, to_float, weak
-from keras_lamella.src.ops.engine import apply
 from lamella import ops
+from lamella.frontend.functions import apply
 
 
 def moments(x, axes, keepdims=False, synchronized=False):

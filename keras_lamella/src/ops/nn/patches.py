@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from keras_lamella.src.ops.core import convert_to_tensor
-from keras_lamella.src.ops.engine import apply
 from keras_lamella.src.ops.nn.spatial import per_axis
 from lamella import ops
+from lamella.frontend.functions import apply
 
 
 def _geometry(kernel_size, dilation, padding, stride):

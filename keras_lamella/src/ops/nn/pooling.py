@@ -9,9 +9,9 @@ from keras.src import backend
 
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, to_float
-from keras_lamella.src.ops.engine import apply
 from keras_lamella.src.ops.nn.spatial import per_axis, spatial_axes, window
 from lamella import ops
+from lamella.frontend.functions import apply
 
 
 def _windows(x, pool_size, strides, padding, data_format):

@@ -14,13 +14,13 @@ from keras_lamella.src.ops.numpy import (
     reduction,
     sorting,
 )
-from keras_lamella.src.ops.numpy.creation import *  # noqa: F403
-from keras_lamella.src.ops.numpy.elementwise import *  # noqa: F403
-from keras_lamella.src.ops.numpy.indexing import *  # noqa: F403
-from keras_lamella.src.ops.numpy.layout import *  # noqa: F403
-from keras_lamella.src.ops.numpy.product import *  # noqa: F403
-from keras_lamella.src.ops.numpy.reduction import *  # noqa: F403
-from keras_lamella.src.ops.numpy.sorting import *  # noqa: F403
+from keras_lamella.src.ops.numpy.creation import *
+from keras_lamella.src.ops.numpy.elementwise import *
+from keras_lamella.src.ops.numpy.indexing import *
+from keras_lamella.src.ops.numpy.layout import *
+from keras_lamella.src.ops.numpy.product import *
+from keras_lamella.src.ops.numpy.reduction import *
+from keras_lamella.src.ops.numpy.sorting import *
 
 __all__ = [
     *creation.__all__,
