@@ -9,6 +9,7 @@ LAMELLA_DEBUG holds words between commas:
     asm       the machine code of every kernel that is compiled
     native    what is compiled, loaded and cached
     time      the time of every instruction, added up over the process, printed at its end
+    traceback the lines inside Lamella and Keras, in tracebacks under `lamella run`
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 from lamella.kernels.kernel import Kernel
 from lamella.program import Program
 
-WORDS = ("program", "passes", "kernels", "llvm", "asm", "native", "time")
+WORDS = ("program", "passes", "kernels", "llvm", "asm", "native", "time", "traceback")
 
 
 def wanted(word: str) -> bool:

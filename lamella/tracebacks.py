@@ -9,14 +9,16 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from lamella.inspect import wanted
+
 HIDDEN_PACKAGES = ("lamella", "keras_lamella", "keras")
-NOTE = "(lines inside Lamella and Keras are left out: LAMELLA_DEBUG=1 shows them)"
+NOTE = "(lines inside Lamella and Keras are left out: LAMELLA_DEBUG=traceback shows them)"
 
 
 def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An excepthook that prints the user's lines; all of them when LAMELLA_DEBUG is set."""
+    """An excepthook that prints the user's lines; all lines if LAMELLA_DEBUG asks for them."""
     report = traceback.TracebackException(kind, error, trace)
-    if os.environ.get("LAMELLA_DEBUG", "0") in ("", "0"):
+    if not wanted("traceback"):
         hide_frames(report)
     print("".join(report.format()), end="", file=sys.stderr)
 
