@@ -102,7 +102,7 @@ class Executable:
         pointers, keep = self._pointers, []
         for i, x in enumerate(arrays):
             if i not in self.donated and not is_readable(x):
-                x = aligned_copy(x, self.in_types[i])
+                x = aligned_copy(x, type_of(x))
                 keep.append(x)
             pointers[i] = x.ctypes.data
         outputs = []
