@@ -468,7 +468,8 @@ def erfinv(x: Any) -> Any:
 def _refined_erfinv(x: Any, z: Any) -> Any:
     a = abs_(x)
     for _ in range(2):
-        tail = copysign_(1.0, x) * ((1.0 - a) - erfc(abs_(z)))
+        rest = (1.0 - a) - erfc(abs_(z))
+        tail = select_(x < 0, -rest, rest)
         error = select_(a > 0.5, tail, erf(z) - x)
         step = error * (math.sqrt(math.pi) / 2) * exp(z * z)
         z = z - step / fma_(z, step, 1.0)
