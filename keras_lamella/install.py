@@ -99,8 +99,10 @@ def add_branch(tree: ast.Module, statements: str) -> int:
         assert isinstance(chain, ast.If)
         assert isinstance(chain.test, ast.Compare)
         test = ast.Compare(chain.test.left, [ast.Eq()], [ast.Constant(NAME)])
-        branch = ast.If(test, ast.parse(statements).body, [chain])
-        for node in (branch, test, test.comparators[0], *branch.body):
+        body = ast.parse(statements).body
+        branch = ast.If(test, body, [chain])
+        ours = [branch, test, *test.comparators, *(n for node in body for n in ast.walk(node))]
+        for node in ours:
             ast.copy_location(node, chain)  # tracebacks point at Keras's own chain
         tree.body[found[0]] = ast.fix_missing_locations(branch)
     return len(found)
@@ -251,17 +253,18 @@ def _is_pluggable(backend_init: Path) -> bool:
 def check_version(version: str) -> None:
     """Raise `UnsupportedKeras` unless `version` ("3.15.1") is of a minor version in `TESTED`."""
     if tuple(version.split(".")[:2]) not in {(str(a), str(b)) for a, b in TESTED}:
-        raise _unsupported("its backend interface is not one that this lamella was made for")
+        reason = "its backend interface is not one that this lamella was made for"
+        raise _unsupported(reason, version)
 
 
 def _keras_version() -> str:
     return importlib.import_module("keras.src.version").__version__
 
 
-def _unsupported(reason: str) -> UnsupportedKeras:
+def _unsupported(reason: str, version: str | None = None) -> UnsupportedKeras:
     (low_major, low_minor), (major, minor) = TESTED[0], TESTED[-1]
     wanted = f"keras>={low_major}.{low_minor},<{major}.{minor + 1}"
     return UnsupportedKeras(
-        f"lamella cannot be the backend of Keras {_keras_version()}: {reason}. "
+        f"lamella cannot be the backend of Keras {version or _keras_version()}: {reason}. "
         f"Install a Keras that it supports (pip install '{wanted}') or a newer lamella."
     )
