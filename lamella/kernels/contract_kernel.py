@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lamella.kernels.arithmetic import Arithmetic, mask_of
+from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
 from lamella.kernels.contract_plan import Plan
 from lamella.kernels.contract_stage import SLACK, BoxCopy, PanelCopy, panel_layout
 from lamella.kernels.contract_tile import Reader, Shape, Sums
 from lamella.kernels.emit_code import Code
-from lamella.kernels.text import Int, vector_type
+from lamella.kernels.text import Int
 
 #: A panel of b of at most this many bytes stays in the first-level cache while rows pass by.
 PANEL_BYTES = 24 << 10
@@ -38,6 +38,8 @@ class ContractionKernel:
         self.first: str | None = None  # i1: the first block of the sums
 
     def emit(self, ending: Ending, start_of_chunk: Callable[[Blocks], None]) -> None:
+        """All loops; start_of_chunk is called in front of each chunk's."""
+
         def chunk(number: Int, _: list[str]) -> None:
             self.blocks = Blocks(self.code, dict(self.loops.extents))
             self.blocks.chunk(self.plan.grid, number)
@@ -192,71 +194,3 @@ class ContractionKernel:
         if lane in at:
             terms.append((code.div(at[lane], self.tile.width), reader.tile_stride))
         return code.at(self.sources[k], code.linear(terms), self._scalar(reader.wide))
-
-
-class Store:
-    """The plain ending: adds to what is there where the sums go through memory, and stores.
-
-    A wide target holds sums, [part][element of the result].
-    """
-
-    def __init__(self, kernel: ContractionKernel, array: str, wide: bool) -> None:
-        self.kernel, self.array, self.wide = kernel, array, wide
-        self.out, self.target = kernel.loops.out, array
-        self.adds = kernel.plan.accumulates
-
-    def start_of_chunk(self, blocks: Blocks) -> None:
-        """Find the chunk's part."""
-        code, plan = self.kernel.code, self.kernel.plan
-        part: Int = 0
-        for x, n in plan.splits.items():
-            index = code.div(blocks.start[x], plan.grid[x])
-            part = code.add(code.mul(part, n), index)
-        offset = code.mul(part, self.kernel.loops.out_size)
-        self.target = code.at(self.array, offset, self.kernel.math.sum)
-
-    def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
-        kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane
-        scalar = kernel.math.sum if self.wide else kernel.math.element
-        terms = [(code.add(blocks.start[x], i), self.out[x]) for x, i in at.items()]
-        corner = code.at(self.target, code.linear(terms, self.out.offset), scalar)
-        lanes = 1 if kernel.tile.dot else kernel.tile.lanes
-        for (row, vector), value in zip(shape.points(), values):
-            index = sum(i * self.out[x] for x, i in row.items())
-            index += vector * lanes * self.out[lane]
-            last = vector == shape.vectors - 1
-            mask = mask_of(lanes, shape.used) if last and lanes > 1 else None
-            self._one(code.at(corner, index, scalar), value, lanes, mask)
-
-    def _one(self, place: str, value: str, lanes: int, mask: str | None) -> None:
-        kernel, math = self.kernel, self.kernel.math
-        if kernel.tile.dot:
-            value = add_lanes(kernel, value)
-        if self.adds:
-            value = self._added(place, value, lanes, mask)
-        store = math.store_sum if self.wide else math.store
-        store(kernel.code, place, value, lanes, mask)
-
-    def _added(self, place: str, value: str, lanes: int, mask: str | None) -> str:
-        kernel, math, code = self.kernel, self.kernel.math, self.kernel.code
-        old = (math.load_sum if self.wide else math.load)(code, place, lanes, mask)
-        t = vector_type(math.sum, lanes)
-        if kernel.first is not None:
-            old = code.let(f"select i1 {kernel.first}, {t} {math.zero(lanes)}, {t} {old}")
-        return math.add(code, old, value, lanes)
-
-
-def add_lanes(kernel: ContractionKernel, value: str) -> str:
-    """The sum of a vector's lanes, halves added to halves."""
-    code, math, lanes = kernel.code, kernel.math, kernel.tile.lanes
-    while lanes > 1:
-        t, half = vector_type(math.sum, lanes), lanes // 2
-        if half == 1:
-            low, high = (code.let(f"extractelement {t} {value}, i64 {i}") for i in (0, 1))
-            return math.add(code, low, high)
-        pick = [", ".join(f"i32 {i}" for i in r) for r in (range(half), range(half, lanes))]
-        low, high = (
-            code.let(f"shufflevector {t} {value}, {t} poison, <{half} x i32> <{p}>") for p in pick
-        )
-        value, lanes = math.add(code, low, high, half), half
-    return value

@@ -1,0 +1,201 @@
+"""Endings: what becomes of the sums of a tile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lamella.kernels.arithmetic import mask_of
+from lamella.kernels.contract_blocks import Blocks
+from lamella.kernels.contract_kernel import ContractionKernel
+from lamella.kernels.contract_nest import strides_of
+from lamella.kernels.contract_stage import SLACK
+from lamella.kernels.contract_tile import Shape
+from lamella.kernels.emit import Emitter
+from lamella.kernels.emit_index import Index, Var
+from lamella.kernels.emit_lanes import Lanes
+from lamella.kernels.emit_memory import store
+from lamella.kernels.text import Int, vector_type
+from lamella.program import Program, Value
+
+#: An epilogue of more equations than this over all points of a tile is a loop over the rows.
+INLINE = 150
+
+
+class Store:
+    """The plain ending: adds to what is there where the sums go through memory, and stores.
+
+    A wide target holds sums, [part][element of the result].
+    """
+
+    def __init__(self, kernel: ContractionKernel, array: str, wide: bool) -> None:
+        self.kernel, self.array, self.wide = kernel, array, wide
+        self.out, self.target = kernel.loops.out, array
+        self.adds = kernel.plan.accumulates
+
+    def start_of_chunk(self, blocks: Blocks) -> None:
+        """Find the chunk's part."""
+        code, plan = self.kernel.code, self.kernel.plan
+        part: Int = 0
+        for x, n in plan.splits.items():
+            index = code.div(blocks.start[x], plan.grid[x])
+            part = code.add(code.mul(part, n), index)
+        offset = code.mul(part, self.kernel.loops.out_size)
+        self.target = code.at(self.array, offset, self.kernel.math.sum)
+
+    def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
+        kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane
+        scalar = kernel.math.sum if self.wide else kernel.math.element
+        terms = [(code.add(blocks.start[x], i), self.out[x]) for x, i in at.items()]
+        corner = code.at(self.target, code.linear(terms, self.out.offset), scalar)
+        lanes = 1 if kernel.tile.dot else kernel.tile.lanes
+        for (row, vector), value in zip(shape.points(), values):
+            index = sum(i * self.out[x] for x, i in row.items())
+            index += vector * lanes * self.out[lane]
+            last = vector == shape.vectors - 1
+            mask = mask_of(lanes, shape.used) if last and lanes > 1 else None
+            self._one(code.at(corner, index, scalar), value, lanes, mask)
+
+    def _one(self, place: str, value: str, lanes: int, mask: str | None) -> None:
+        kernel, math = self.kernel, self.kernel.math
+        if kernel.tile.dot:
+            value = add_lanes(kernel, value)
+        if self.adds:
+            value = self._added(place, value, lanes, mask)
+        store = math.store_sum if self.wide else math.store
+        store(kernel.code, place, value, lanes, mask)
+
+    def _added(self, place: str, value: str, lanes: int, mask: str | None) -> str:
+        kernel, math, code = self.kernel, self.kernel.math, self.kernel.code
+        old = (math.load_sum if self.wide else math.load)(code, place, lanes, mask)
+        t = vector_type(math.sum, lanes)
+        if kernel.first is not None:
+            old = code.let(f"select i1 {kernel.first}, {t} {math.zero(lanes)}, {t} {old}")
+        return math.add(code, old, value, lanes)
+
+
+def add_lanes(kernel: ContractionKernel, value: str) -> str:
+    """The sum of a vector's lanes, halves added to halves."""
+    code, math, lanes = kernel.code, kernel.math, kernel.tile.lanes
+    while lanes > 1:
+        t, half = vector_type(math.sum, lanes), lanes // 2
+        if half == 1:
+            low, high = (code.let(f"extractelement {t} {value}, i64 {i}") for i in (0, 1))
+            return math.add(code, low, high)
+        pick = [", ".join(f"i32 {i}" for i in r) for r in (range(half), range(half, lanes))]
+        low, high = (
+            code.let(f"shufflevector {t} {value}, {t} poison, <{half} x i32> <{p}>") for p in pick
+        )
+        value, lanes = math.add(code, low, high, half), half
+    return value
+
+
+class Epilogue:
+    """The rest of the body, evaluated on the sums: every output is stored, the sums are not.
+
+    A short one runs on the registers; a long one in a loop over the rows of the tile, which passes
+    through a small array, so that the code stays small.
+    """
+
+    def __init__(
+        self, kernel: ContractionKernel, body: Program, result: Value, pointers: Mapping[Value, str]
+    ) -> None:
+        self.kernel, self.code = kernel, kernel.code
+        self.body, self.result, self.pointers = body, result, pointers
+        self.lanes = 1 if kernel.tile.dot else kernel.tile.lanes
+        self.sums: Lanes | None = None
+        self.emitter = Emitter(body, self.code, pointers, leaves={result: lambda at: self.sums})
+        self.buffer: str | None = None
+
+    def start_of_chunk(self, blocks: Blocks) -> None:
+        """Nothing to find."""
+
+    def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
+        corner = {x: self._position(x, self.code.add(blocks.start[x], i)) for x, i in at.items()}
+        tile = self.kernel.tile
+        tails = {n: Var(n, 0, width=self.lanes) for n in (self.lanes, shape.used)}
+        lane = [tails[shape.used if v == shape.vectors - 1 and not tile.dot else self.lanes]
+                for v in range(shape.vectors)]  # fmt: skip
+        if len(values) * len(self.body.equations) <= INLINE or not shape.rows:
+            for (row, vector), value in zip(shape.points(), values):
+                if tile.dot:
+                    value = add_lanes(self.kernel, value)
+                self._point(self._moved(corner, dict(row)), vector, lane[vector], value)
+        else:
+            self._loop(shape, corner, lane, values)
+
+    def _loop(self, shape: Shape, corner: dict[str, Index], lane: list[Var],
+              values: list[str]) -> None:  # fmt: skip
+        """Through a buffer [row][vector][lanes]."""
+        code, math, lanes = self.code, self.kernel.math, self.lanes
+        buffer = self._buffer(len(values) * lanes)
+        for i, value in enumerate(values):
+            if self.kernel.tile.dot:
+                value = add_lanes(self.kernel, value)
+            math.store_sum(code, code.at(buffer, i * lanes, math.sum), value, lanes)
+        sizes = [n for _, n in shape.rows]
+        strides = [s * shape.vectors * lanes for s in strides_of(tuple(sizes))]
+
+        def rows(d: int, start: str, position: dict[str, Index]) -> None:
+            if d == len(sizes):
+                for v in range(shape.vectors):
+                    value = math.load_sum(code, code.at(start, v * lanes, math.sum), lanes)
+                    self._point(position, v, lane[v], value)
+                return
+            axis = shape.rows[d][0]
+
+            def row(i: Int, _: list[str]) -> None:
+                place = code.at(start, code.mul(i, strides[d]), math.sum)
+                moved = {**position, axis: self._sum(axis, position[axis], i, sizes[d])}
+                rows(d + 1, place, moved)
+
+            code.loop(sizes[d], row)
+
+        rows(0, buffer, corner)
+
+    def _buffer(self, elements: int) -> str:
+        if self.buffer is None:
+            most = self.kernel.tile.points * self.lanes
+            nbytes = most * self.kernel.math.sum_dtype.itemsize + SLACK
+            with self.code.hoisted(0):
+                self.buffer = self.code.let(f"alloca [{nbytes} x i8], align 64")
+        return self.buffer
+
+    # ----------------------------------------------------------------------------- positions
+
+    def _position(self, axis: str, position: Int) -> Index:
+        if isinstance(position, int):
+            return Index.of(self.code, position)
+        return Index.of(self.code, Var(self._extent(axis), self.code.depth, position))
+
+    def _extent(self, axis: str) -> int:
+        return self.kernel.loops.extents[axis]
+
+    def _moved(self, corner: dict[str, Index], row: dict[str, int]) -> dict[str, Index]:
+        return {x: (i + row.get(x, 0)).within(self._extent(x)) for x, i in corner.items()}
+
+    def _sum(self, axis: str, start: Index, i: Int, size: int) -> Index:
+        step = i if isinstance(i, int) else Var(size, self.code.depth, i)
+        return (start + Index.of(self.code, step)).within(self._extent(axis))
+
+    def _point(self, position: dict[str, Index], vector: int, lane: Var, value: str) -> None:
+        """Evaluate and store all outputs at one vector of the result."""
+        loops, tile, code = self.kernel.loops, self.kernel.tile, self.code
+        if not tile.dot:
+            along = position[tile.lane] + vector * self.lanes + Index.of(code, lane)
+            position = {**position, tile.lane: along.within(self._extent(tile.lane))}
+        flat = Index.of(code, loops.out.offset)
+        for x, i in position.items():
+            flat = flat + i * loops.out[x]
+        flat = flat.within(loops.out_size)
+        shape = self.result.type.shape
+        at = [(flat // s) % n if d else flat // s
+              for d, (s, n) in enumerate(zip(strides_of(shape), shape))]  # fmt: skip
+        width = flat.width
+        if width == 1 and self.lanes > 1:
+            value = code.let(
+                f"extractelement {vector_type(self.kernel.math.sum, self.lanes)} {value}, i64 0")
+        self.sums = Lanes(code, self.result.type.dtype, width, value)
+        results = [self.emitter.value(v, at) for v in self.body.outputs]
+        where = tuple(Index.of(code, i) for i in at)
+        for v, lanes in zip(self.body.outputs, results):
+            store(code, self.pointers[v], v.type, where, lanes)

@@ -1,0 +1,109 @@
+"""Equations after a contraction run on its sums, before anything is stored."""
+
+import numpy as np
+import pytest
+from contraction import execute, random
+
+from lamella import native, ops
+from lamella.kernels.contract import lower_contraction
+from lamella.kernels.kernel import CannotFuse
+from lamella.program import Builder, building
+from lamella.types import type_of
+
+#: (spec, a, b, result): matrix, masked lanes, dot product, split sum, padding, transposed, any
+CASES = [
+    ("i k, k j -> i j", (32, 50), (50, 128), (32, 128)),
+    ("i k, k j -> i j", (7, 5), (5, 10), (7, 10)),
+    ("i k, k j -> i j", (3, 4), (4, 17), (3, 17)),
+    ("i k, k -> i", (37, 50), (50,), (37,)),
+    ("k i, k j -> i j", (4000, 3), (4000, 20), (3, 20)),
+    ("n y+i-1 x+j-1 c, n y x o -> i j c o", (4, 8, 8, 16), (4, 8, 8, 16), (3, 3, 16, 16)),
+    ("n y+i-1 x+j-1 c, i j c o -> n y x o", (3, 9, 7, 5), (3, 3, 5, 17), (3, 9, 7, 17)),
+    ("n y x o, i j c o -> n 2y+i-1 2x+j-1 c", (2, 4, 4, 5), (3, 3, 6, 5), (2, 8, 8, 6)),
+    ("i, j -> i+j", (5,), (4,), (8,)),
+]
+
+
+def build(spec, a, b, shape, make, *others, dtype="float32"):
+    """The Program of a contraction and `make(result, *others)`, and operands for it."""
+    rng = np.random.default_rng(0)
+    arrays = [random(rng, s, dtype) for s in (a, b, *others)]
+    builder = Builder()
+    with building(builder):
+        values = [builder.make_value(type_of(x)) for x in arrays]
+        result = ops.contract(*values[:2], spec=spec, shape=shape)
+        outputs = make(result, *values[2:])
+    return builder.finish(values, outputs), arrays
+
+
+def check(body, arrays, tolerance=1e-4):
+    lowered = lower_contraction(body, native.target())
+    got = execute(lowered, arrays, body.out_types)
+    with np.errstate(all="ignore"):
+        expected = body.run(*arrays)
+    for x, y in zip(got, expected, strict=True):
+        np.testing.assert_allclose(
+            x.astype("f8"), y.astype("f8"), rtol=tolerance, atol=tolerance * 10
+        )
+    return lowered
+
+
+def bias_relu(x, bias):
+    last = len(x.type.shape) - 1
+    wide = ops.broadcast(bias, shape=x.type.shape, axes=(last,))
+    zero = ops.full(shape=x.type.shape, dtype=x.type.dtype.name, value=0)
+    return [ops.maximum(ops.add(x, wide), zero)]
+
+
+def momentum(x, weight, velocity):
+    """A weight's update from its gradient x: two outputs, the gradient is none of them."""
+    rate = ops.full(shape=x.type.shape, dtype=x.type.dtype.name, value=0.1)
+    moved = ops.add(ops.mul(rate, velocity), x)
+    return [ops.sub(weight, ops.mul(rate, moved)), moved]
+
+
+def long_chain(x, other):
+    for _ in range(12):
+        x = ops.tanh(ops.add(x, other))
+    return [x]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c[0])
+class TestEveryForm:
+    def test_bias_and_relu(self, case):
+        check(*build(*case, bias_relu, case[3][-1:]))
+
+    def test_update_of_a_weight(self, case):
+        lowered = check(*build(*case, momentum, case[3], case[3]))
+        assert {(2, 0), (3, 1)} <= lowered.inplace
+
+    def test_long_chain_loops_over_rows(self, case):
+        check(*build(*case, long_chain, case[3]), tolerance=1e-3)
+
+    def test_sums_and_what_follows(self, case):
+        check(*build(*case, lambda x: [x, ops.neg(x)]))
+
+    def test_another_dtype(self, case):
+        check(*build(*case, lambda x: [ops.convert(x, dtype="float64"),
+                                       ops.greater(x, ops.neg(x))]))  # fmt: skip
+
+
+def test_half_floats_are_summed_as_float32():
+    case = CASES[0]
+    body, arrays = build(*case, lambda x: [ops.add(x, x)], dtype="bfloat16")
+    check(body, arrays, tolerance=0.02)
+
+
+def test_no_gradient_in_memory():
+    """One launch that takes the operands and the state: the gradient has no array."""
+    body, arrays = build("k i, k j -> i j", (32, 84), (32, 128), (84, 128), momentum,
+                         (84, 128), (84, 128))  # fmt: skip
+    lowered = check(body, arrays)
+    assert len(lowered.launches) == 1
+    assert lowered.scratch == ()
+
+
+def test_reduction_of_the_result_is_refused():
+    body, _ = build(*CASES[0], lambda x: [ops.sum(x, axes=(0,))])
+    with pytest.raises(CannotFuse, match="sum"):
+        lower_contraction(body, native.target())
