@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -18,13 +19,17 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARIES = (_PACKAGE, os.path.join("site-packages", "keras"), "keras_lamella", "numpy")
 
 
+@functools.cache
+def _is_library(filename: str) -> bool:
+    return filename.startswith("<") or any(part in filename for part in _LIBRARIES)
+
+
 def user_line() -> str | None:
     """`file:line in function` of the innermost frame outside Lamella, Keras and NumPy."""
     frame = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith("<") and not any(part in name for part in _LIBRARIES):
-            return f"{name}:{frame.f_lineno} in {frame.f_code.co_name}"
+        if not _is_library(frame.f_code.co_filename):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

@@ -16,7 +16,7 @@ from lamella.frontend.numpy import promotion as p
 from lamella.frontend.numpy.registry import implementation, implements, name_of
 from lamella.frontend.tracer import Tracer
 from lamella.primitive import PRIMITIVES
-from lamella.types import BOOL, bfloat16, is_float
+from lamella.types import BOOL, FLOATS, bfloat16, is_float
 
 
 @functools.cache
@@ -52,6 +52,8 @@ def promoted(ufunc: np.ufunc, *operands: Any) -> list[Tracer]:
 
 def call_ufunc(ufunc: np.ufunc, *operands: Any, **kwargs: Any) -> Any:
     """`ufunc(*operands, **kwargs)` where some operand is a Tracer."""
+    if not kwargs and _ready(operands) and primitive_of(ufunc) is not None:
+        return primitive_of(ufunc)(*operands)
     dtype = kwargs.pop("dtype", None)
     _refuse_keywords(ufunc, kwargs)
     try:
@@ -61,6 +63,19 @@ def call_ufunc(ufunc: np.ufunc, *operands: Any, **kwargs: Any) -> Any:
     if dtype is not None:
         operands = tuple(p.value(x, d) for x, d in zip(operands, operand_dtypes(ufunc, operands, dtype)))
     return special(*operands)
+
+
+def _ready(operands: tuple[Any, ...]) -> bool:
+    """Floating point Tracers of one type: nothing to promote or broadcast."""
+    first = operands[0]
+    return (
+        isinstance(first, Tracer)
+        and first.type.dtype in _FLOATS
+        and all(isinstance(x, Tracer) and x.type == first.type for x in operands[1:])
+    )
+
+
+_FLOATS = frozenset(FLOATS)
 
 
 def _refuse_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:

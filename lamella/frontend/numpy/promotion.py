@@ -11,10 +11,23 @@ import numpy as np
 from lamella import ops
 from lamella.frontend.tracer import Tracer
 from lamella.program import current_builder
-from lamella.types import BOOL, bfloat16, dtype_of
+from lamella.types import BOOL, bfloat16
+from lamella.types import dtype_of as parse_dtype
 
 #: Python scalars: NumPy lets them take the dtype of the arrays they meet (NEP 50).
 WEAK = (int, float, complex)
+
+
+@functools.cache
+def dtype_of(spec: Any) -> np.dtype:
+    """lamella.types.dtype_of, remembered."""
+    return parse_dtype(spec)
+
+
+@functools.cache
+def name_of(dtype: np.dtype) -> str:
+    """The name of a dtype, remembered: NumPy computes it anew each time."""
+    return dtype.name
 
 
 def is_weak(x: Any) -> bool:
@@ -64,7 +77,7 @@ def _holds_tracer(x: Any) -> bool:
 def full(shape: tuple[int, ...], dtype: Any, fill: Any) -> Tracer:
     """A constant array made inside the Program; `fill` must be representable in `dtype`."""
     dtype = dtype_of(dtype)
-    return ops.full(shape=tuple(shape), dtype=dtype.name, value=python_scalar(fill, dtype))
+    return ops.full(shape=tuple(shape), dtype=name_of(dtype), value=python_scalar(fill, dtype))
 
 
 def python_scalar(fill: Any, dtype: np.dtype) -> Any:
@@ -81,7 +94,7 @@ def python_scalar(fill: Any, dtype: np.dtype) -> Any:
 def convert(x: Tracer, dtype: Any) -> Tracer:
     """`x` cast to `dtype`; itself where it has it."""
     dtype = dtype_of(dtype)
-    return x if x.type.dtype == dtype else ops.convert(x, dtype=dtype.name)
+    return x if x.type.dtype == dtype else ops.convert(x, dtype=name_of(dtype))
 
 
 def dtype_spec(x: Any) -> Any:

@@ -11,6 +11,8 @@ import numpy as np
 
 _IMPLEMENTATIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
+_REFUSED: set[Callable[..., Any]] = set()
+
 #: Arguments that say how NumPy stores a result, not what it is.
 _STORAGE = frozenset({"order", "subok", "copy", "casting", "device", "kind", "assume_unique"})
 
@@ -42,7 +44,7 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def implemented() -> frozenset[Callable[..., Any]]:
     """The NumPy functions and ufuncs that work on Tracers."""
-    return frozenset(_IMPLEMENTATIONS)
+    return frozenset(_IMPLEMENTATIONS) - _REFUSED
 
 
 def name_of(function: Any) -> str:
@@ -51,16 +53,14 @@ def name_of(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{getattr(function, '__name__', function)}"
 
 
-def data_dependent(function: Callable[..., Any], instead: str) -> None:
-    """Register `function` as one whose result's shape depends on the data: always an error."""
+def refuse(function: Callable[..., Any], why: str) -> None:
+    """Register `function` as always an error that says `why` and what to use instead."""
 
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            f"{name_of(function)}: the shape of its result depends on the data, and a traced "
-            f"program has static shapes. {instead}"
-        )
+    def error(*args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{name_of(function)} on traced arrays: {why}")
 
-    _IMPLEMENTATIONS[function] = refuse
+    _IMPLEMENTATIONS[function] = error
+    _REFUSED.add(function)
 
 
 def _adapted(function: Callable[..., Any], f: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from lamella import ops
 from lamella.frontend.numpy import promotion as p
 from lamella.frontend.numpy.elementwise import truth
 from lamella.frontend.numpy.indexing import gather, normalize
-from lamella.frontend.numpy.registry import implements
+from lamella.frontend.numpy.registry import implements, refuse
 from lamella.frontend.numpy.shaping import reshape_to
 from lamella.frontend.tracer import Tracer
 from lamella.types import BOOL, bfloat16, is_float
@@ -296,3 +296,78 @@ def sinc(x: Any) -> Tracer:
     x = np.pi * (x if is_float(x.dtype) else p.convert(x, np.float64))
     safe = where(x == 0, p.full((), x.dtype, 1), x)
     return where(x == 0, p.full((), x.dtype, 1), np.sin(safe) / safe)
+
+
+@implements(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Tracer:
+    steps = np.diff(p, axis=axis)
+    half = period / 2
+    wrapped = np.mod(steps + half, period) - half
+    wrapped = np.where((wrapped == -half) & (steps > 0), half, wrapped)
+    small = np.abs(steps) < (half if discont is None else max(discont, half))
+    correction = np.cumsum(np.where(small, 0, wrapped - steps), axis)
+    first = np.zeros_like(np.take(p, [0], axis))
+    return p + np.concatenate([first, correction], axis)
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Tracer:
+    """Every function is computed on all of `x`."""
+    x = p.value(x)
+    conditions = list(condlist) if isinstance(condlist, (list, tuple)) else [condlist]
+    out: Any = p.full(x.shape, x.dtype, 0)
+    if len(funclist) == len(conditions) + 1:
+        *funclist, otherwise = funclist
+        out = _piece(otherwise, x, args, kw)
+    for condition, f in zip(conditions, funclist, strict=True):
+        out = where(condition, _piece(f, x, args, kw), out)
+    return out
+
+
+def _piece(f: Any, x: Tracer, args: Any, kw: Any) -> Tracer:
+    return np.broadcast_to(p.value(f(x, *args, **kw) if callable(f) else f, x.dtype), x.shape)
+
+
+@implements(np.apply_along_axis)
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Tracer:
+    from lamella.transforms import vmap
+
+    arr = p.value(arr)
+    axis = p.normalize_axis(axis, arr.ndim)
+    f = lambda row: func1d(row, *args, **kwargs)  # noqa: E731
+    for _ in range(arr.ndim - 1):
+        f = vmap(f)
+    out = f(np.moveaxis(arr, axis, -1))
+    extra = out.ndim - (arr.ndim - 1)
+    return np.moveaxis(out, range(-extra, 0), range(axis, axis + extra)) if extra else out
+
+
+@implements(np.ix_)
+def ix_(*args: Any) -> tuple[Any, ...]:
+    rank = len(args)
+    return tuple(np.reshape(x, [-1 if i == j else 1 for j in range(rank)]) for i, x in enumerate(args))
+
+
+@implements(np.diag_indices_from)
+def diag_indices_from(arr: Any) -> Any:
+    return np.diag_indices(p.shape_of(arr)[0], len(p.shape_of(arr)))
+
+
+@implements(np.tril_indices_from)
+def tril_indices_from(arr: Any, k: int = 0) -> Any:
+    return np.tril_indices(p.shape_of(arr)[0], k, p.shape_of(arr)[1])
+
+
+@implements(np.triu_indices_from)
+def triu_indices_from(arr: Any, k: int = 0) -> Any:
+    return np.triu_indices(p.shape_of(arr)[0], k, p.shape_of(arr)[1])
+
+
+@implements(np.array_repr, np.array_str)
+def array_repr(arr: Any, *args: Any, **kwargs: Any) -> str:
+    return repr(arr)
+
+
+for _function in (np.copyto, np.put, np.putmask, np.place, np.put_along_axis, np.fill_diagonal):
+    refuse(_function, "it writes into its argument, and traced arrays are immutable; use np.where or "
+                      "lamella.update(x, index, values), which return a new array")  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamella import ops
 from lamella.frontend.numpy import promotion as p
-from lamella.frontend.numpy.registry import data_dependent, implements
+from lamella.frontend.numpy.registry import implements, refuse
 from lamella.frontend.numpy.shaping import reshape_to
 from lamella.frontend.tracer import Tracer
 
@@ -171,8 +171,11 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     return out
 
 
-_MASK = "Use np.where(condition, x, y) to choose elements, or np.argmax, np.sort, lamella.top_k to find some"
+_SHAPE = (
+    "the shape of its result depends on the data, and a traced program has static shapes; use "
+    "np.where(condition, x, y) to choose elements, np.argmax, np.sort or lamella.top_k to find some"
+)
 for _function in (np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all, np.unique_counts,
                   np.unique_inverse, np.unique_values, np.union1d, np.intersect1d, np.setdiff1d,
                   np.setxor1d, np.trim_zeros):  # fmt: skip
-    data_dependent(_function, _MASK)
+    refuse(_function, _SHAPE)
