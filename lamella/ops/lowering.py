@@ -8,11 +8,18 @@ integer expression clipped to 0 .. extent-1.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from lamella.types import COMPLEX
+
+if TYPE_CHECKING:
+    from lamella.kernels.kernel import Lowered
+    from lamella.program import Equation
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,34 @@ class ArgFold:
 
 
 @dataclass(frozen=True)
+class OwnKernel:
+    """An equation is a kernel of its own: lamella.kernels.<module>.<function>(eq, *arguments).
+
+    Named, not imported: primitives stand above the kernels.
+    """
+
+    module: str
+    function: str
+    argument: Any = None
+
+    def lower_equation(self, eq: Equation) -> Lowered | None:
+        """The kernels of `eq`; None for complex numbers, which run on the host."""
+        if any(v.type.dtype in COMPLEX for v in eq.operands):
+            return None
+        generator = getattr(
+            importlib.import_module(f"lamella.kernels.{self.module}"), self.function
+        )
+        return generator(eq) if self.argument is None else generator(eq, self.argument)
+
+
+@dataclass(frozen=True)
 class Cumulative:
     """A running fold along `attrs["axis"]`, from the end where `attrs["reverse"]` is true."""
 
     fold: Fold
+
+    def lower_equation(self, eq: Equation) -> Lowered | None:
+        return OwnKernel("cumulative", "lower_cumulative", self.fold).lower_equation(eq)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from lamella.ops.indexing import (
     zero_start,
 )
 from lamella.ops.layout import move_axis
+from lamella.ops.lowering import OwnKernel
 from lamella.ops.reduction import wide
 from lamella.primitive import Primitive
 from lamella.types import Type
@@ -94,7 +95,7 @@ scatter_add = Primitive(
     numpy=_scatter_add_numpy,
     vjp=_scatter_add_vjp,
     batch=_scatter_add_batch,
-    lower=None,
+    lower=OwnKernel("scatter", "lower_scatter_add"),
     samples=lambda rng: [
         (
             (rng.normal(size=(5, 3)), rng.integers(-1, 7, (2, 4)), rng.normal(size=(2, 4, 3))),
@@ -231,7 +232,7 @@ scatter_nd = Primitive(
     numpy=_scatter_nd_numpy,
     vjp=_scatter_nd_vjp,
     batch=_scatter_nd_batch,
-    lower=None,
+    lower=OwnKernel("scatter", "lower_scatter_nd"),
     samples=_scatter_nd_samples,
 )
 
@@ -272,7 +273,7 @@ dynamic_update_slice = Primitive(
     numpy=_update_numpy,
     vjp=_update_vjp,
     batch=_update_batch,
-    lower=None,
+    lower=OwnKernel("update", "lower_update"),
     samples=lambda rng: [
         ((rng.normal(size=(5, 4)), rng.normal(size=(2, 2)), np.int32(1), np.int32(3)), {}),
         ((rng.normal(size=(5,)), rng.normal(size=(3,)), np.int32(-2)), {}),
