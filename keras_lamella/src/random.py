@@ -100,7 +100,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
 
 def shuffle(x, axis=0, seed=None):
     x = convert_to_tensor(x)
-    order = np.argsort(bits(draw_seed(seed), x.shape), axis=axis, stable=True)
+    order = np.argsort(bits(draw_seed(seed), x.shape), axis=axis, kind="stable")
     return np.take_along_axis(x, order, axis=axis)
 
 

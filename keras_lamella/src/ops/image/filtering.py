@@ -24,7 +24,7 @@ def _filter(x, kernel):
 
 
 def blur(x, kernel_size, sigma):
-    """[b, height, width, c] blurred with Gaussian weights; the first size is that of the columns."""
+    """[b, height, width, c] blurred with Gaussian weights; the first size is that along a row."""
     columns, rows = (_gaussian(n, s, x.dtype) for n, s in zip(kernel_size, sigma, strict=True))
     return _filter(x, rows[:, None] * columns)
 

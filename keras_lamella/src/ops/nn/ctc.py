@@ -114,7 +114,7 @@ def _greedy(inputs, lengths, merge_repeated, blank):
         repeated = np.concatenate([np.zeros((b, 1), bool), best[:, 1:] == best[:, :-1]], axis=1)
         silent = silent | repeated
     # Labels move to the front in their order, -1 fills the rest.
-    order = np.argsort(as_dtype(silent, INT32), axis=-1, stable=True)
+    order = np.argsort(as_dtype(silent, INT32), axis=-1, kind="stable")
     labels = np.where(silent, np.asarray(-1, INT32), best)
     labels = np.take_along_axis(labels, order, axis=-1)
     return labels[None], -np.sum(scores, axis=1)[:, None]

@@ -88,7 +88,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     divisor = num - 1 if endpoint else num
     # The weights keep the first and, with `endpoint`, the last value exact.
     weights = (np.arange(num) / max(divisor, 1)).astype(compute)
-    weights = weights.reshape((num,) + (1,) * np.broadcast(start, stop).ndim)
+    weights = weights.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
     samples = start * (1 - weights) + stop * weights
     if dtype.kind in "iu":
         samples = np.floor(samples)

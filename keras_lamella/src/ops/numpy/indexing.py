@@ -60,7 +60,7 @@ def searchsorted(sorted_sequence, values, side="left"):
             "`keras.ops.vectorized_map` to extend it to N-D sequences. Received: "
             f"sorted_sequence.shape={sorted_sequence.shape}"
         )
-    return as_dtype(np.asanyarray(np.searchsorted(sorted_sequence, values, side=side)), INT32)
+    return as_dtype(np.searchsorted(sorted_sequence, values, side=side), INT32)
 
 
 def digitize(x, bins):

@@ -24,7 +24,9 @@ def sort(x, axis=-1):
 
 def argsort(x, axis=-1):
     x = convert_to_tensor(x)
-    return as_dtype(np.argsort(x, axis=axis, stable=True), INT32)
+    if x.ndim == 0:
+        return np.zeros((), INT32)
+    return as_dtype(np.argsort(x, axis=axis, kind="stable"), INT32)
 
 
 def argpartition(x, kth, axis=-1):
