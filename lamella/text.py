@@ -65,7 +65,7 @@ def _lines(program: Program, sources: bool) -> Iterator[str]:
     for eq in program.equations:
         lines = format_equation(eq, names, sources).split("\n")
         yield from (INDENT + line for line in lines)
-    yield f"{INDENT}return {', '.join(names[v] for v in program.outputs)}".rstrip()
+    yield f"{INDENT}return {', '.join(names.get(v, '?') for v in program.outputs)}".rstrip()
     yield "}"
 
 

@@ -164,6 +164,9 @@ def _resolve(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 # Products of two arrays
 
 
+_BATCH = "bcdefgh" + string.ascii_uppercase
+
+
 def matmul(x1: Any, x2: Any) -> Tracer:
     """np.matmul: the last two axes are matrices, the others broadcast."""
     n1, n2 = len(p.shape_of(x1)), len(p.shape_of(x2))
@@ -175,10 +178,10 @@ def matmul(x1: Any, x2: Any) -> Tracer:
             f"matmul: shapes {s1} and {s2} do not fit: {s1[-1]} columns of the first against "
             f"{s2[-2 if n2 > 1 else 0]} rows of the second"
         )
-    batch = string.ascii_lowercase[: max(n1 - 2, n2 - 2, 0)]
-    left = batch[len(batch) - max(n1 - 2, 0) :] + ("YZ" if n1 > 1 else "Z")
-    right = batch[len(batch) - max(n2 - 2, 0) :] + ("ZX" if n2 > 1 else "Z")
-    out = batch + ("Y" if n1 > 1 else "") + ("X" if n2 > 1 else "")
+    batch = _BATCH[: max(n1 - 2, n2 - 2, 0)]
+    left = batch[len(batch) - max(n1 - 2, 0) :] + ("ik" if n1 > 1 else "k")
+    right = batch[len(batch) - max(n2 - 2, 0) :] + ("kj" if n2 > 1 else "k")
+    out = batch + ("i" if n1 > 1 else "") + ("j" if n2 > 1 else "")
     return _product((x1, x2), (left, right), out)
 
 

@@ -1,0 +1,23 @@
+"""Golden text: `golden(name, text)` compares with tests/golden/<name>.txt; --update-golden rewrites."""
+
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
+@pytest.fixture
+def golden(request):
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / f"{name}.txt"
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text + "\n")
+        assert text + "\n" == path.read_text(), f"differs from {path.name} (--update-golden accepts)"
+
+    return compare
