@@ -80,8 +80,8 @@ class Assembler:
     def _call(self, call: Call) -> None:
         kernel = call.kernel
         self._touch([
-            _access(b, i >= call.n_reads, kernel.n_chunks, kernel.blocks[i])
-            for i, b in enumerate(call.arguments)
+            _access(buffer, written, kernel.n_chunks, block)
+            for buffer, written, block in zip(call.arguments, call.written, kernel.blocks)
         ])  # fmt: skip
         slots = [self.slot(b) for b in call.arguments]
         self.kernels[len(self.code.instructions)] = kernel

@@ -29,11 +29,11 @@ class Buffer:
 
 @dataclass(eq=False)
 class Call:
-    """Run `kernel`; the arguments from `n_reads` on are written."""
+    """Run `kernel`; `written` tells for each argument if the kernel may write it."""
 
     kernel: Kernel
     arguments: tuple[Buffer, ...]
-    n_reads: int
+    written: tuple[bool, ...]
     source: str | None = None
 
 
@@ -100,8 +100,8 @@ Instruction = Call | Copy | Host | Offset | Swap | Loop | While | Switch
 def accesses(instruction: Instruction) -> Iterator[tuple[Buffer, bool]]:
     """(buffer, is it written) for everything the instruction touches, nested lists included."""
     match instruction:
-        case Call(arguments=arguments, n_reads=n):
-            yield from ((b, i >= n) for i, b in enumerate(arguments))
+        case Call(arguments=arguments, written=written):
+            yield from zip(arguments, written)
         case Copy(target=target, source=source):
             yield from ((source, False), (target, True))
         case Host(operands=operands, results=results):

@@ -140,12 +140,9 @@ class Lowering:
             return
         everything = [*operands, *results, *(Buffer(n) for n in lowered.scratch)]
         for launch in lowered.launches:
-            reads = [k for k in launch.arguments if k < len(operands)]
-            rest = [k for k in launch.arguments if k >= len(operands)]
-            if [*reads, *rest] != list(launch.arguments):
-                raise AssertionError(f"{eq.primitive.name}: a launch lists inputs first")
             arguments = tuple(everything[k] for k in launch.arguments)
-            self.emit(Call(launch.kernel, arguments, len(reads), eq.source))
+            written = tuple(k >= len(operands) for k in launch.arguments)
+            self.emit(Call(launch.kernel, arguments, written, eq.source))
 
     # ---- control flow ----------------------------------------------------------------------------
 
