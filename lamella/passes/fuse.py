@@ -130,13 +130,19 @@ class Fusion:
         shape, kind = eq.results[0].type.shape, "other"
         if family(eq) == "contraction":
             kind = "contraction"
-        elif family(eq) in JOINABLE or (family(eq) == "view" and not _is_alias(eq)):
+        elif family(eq) in JOINABLE or (family(eq) == "view" and not self._is_alias(eq)):
             kind = "loop"
         if family(eq) == "reduction":
             shape = eq.operands[0].type.shape
         region = Region(kind, shape, position, position)
         self.regions.append(region)
         return region
+
+    def _is_alias(self, eq: Equation) -> bool:
+        """A reshape of an array needs no copy: the bytes stay where they are."""
+        (x, *_) = eq.operands or (None,)
+        is_array = x not in self.views or x in self.copied
+        return eq.primitive.name == "reshape" and is_array
 
     def _join(self, eq: Equation, region: Region, position: int, roots: set[Value],
               sources: set[Region]) -> None:  # fmt: skip
@@ -393,11 +399,6 @@ def build_region(
     return Equation(
         ops.fused, tuple(inputs), {"body": program, "kind": kind}, results, members[0].source
     )
-
-
-def _is_alias(eq: Equation) -> bool:
-    """A reshape needs no copy: the bytes stay where they are."""
-    return eq.primitive.name == "reshape"
 
 
 def _in_order(regions: list[Region]) -> list[Region]:
