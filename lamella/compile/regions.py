@@ -5,11 +5,16 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from lamella import ops
+from lamella.kernels.contract import lower_contraction
 from lamella.kernels.kernel import CannotFuse, Lowered
+from lamella.kernels.loop import lower_loop
 from lamella.native import target
+from lamella.ops.lowering import OwnKernel
 from lamella.passes.fuse import build_region
 from lamella.passes.rewrite import map_nested
 from lamella.program import Equation, Program, Value
+
+GENERATORS = {"loop": lower_loop, "contraction": lower_contraction}
 
 _lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
 
@@ -19,17 +24,13 @@ def lower_equation(eq: Equation) -> Lowered | None:
 
     Raises CannotFuse where a region's generator asks for smaller regions.
     """
-    if eq.primitive is not ops.fused:
-        lower = getattr(eq.primitive.lower, "lower_equation", None)
-        return lower(eq) if lower else None
-    body = eq.attrs["body"]
-    if body not in _lowered:
-        from lamella.kernels.contract import lower_contraction
-        from lamella.kernels.loop import lower_loop
-
-        generators = {"loop": lower_loop, "contraction": lower_contraction}
-        _lowered[body] = generators[eq.attrs["kind"]](body, target())
-    return _lowered[body]
+    if eq.primitive is ops.fused:
+        body = eq.attrs["body"]
+        if body not in _lowered:
+            _lowered[body] = GENERATORS[eq.attrs["kind"]](body, target())
+        return _lowered[body]
+    own = eq.primitive.lower
+    return own.lower_equation(eq) if isinstance(own, OwnKernel) else None
 
 
 def split_unfusible(program: Program) -> Program:
