@@ -9,7 +9,7 @@ from lamella.kernels.contract import lower_contraction
 from lamella.kernels.kernel import CannotFuse, Lowered
 from lamella.kernels.loop import lower_loop
 from lamella.native import target
-from lamella.ops.lowering import OwnKernel
+from lamella.ops.lowering import Cumulative, OwnKernel
 from lamella.passes.fuse import build_region
 from lamella.passes.rewrite import map_nested
 from lamella.program import Equation, Program, Value
@@ -30,7 +30,7 @@ def lower_equation(eq: Equation) -> Lowered | None:
             _lowered[body] = GENERATORS[eq.attrs["kind"]](body, target())
         return _lowered[body]
     own = eq.primitive.lower
-    return own.lower_equation(eq) if isinstance(own, OwnKernel) else None
+    return own.lower_equation(eq) if isinstance(own, OwnKernel | Cumulative) else None
 
 
 def split_unfusible(program: Program) -> Program:
