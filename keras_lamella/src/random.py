@@ -78,7 +78,9 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
     """The argmax of Gumbel noise added to the logits; logits [b, classes] -> [b, num_samples]."""
     logits = to_float(logits)
     b, classes = logits.shape
-    u = variates.open_interval(bits(draw_seed(seed), (b, num_samples, classes)), FLOAT32)
+    u = variates.open_interval(
+        bits(draw_seed(seed), (b, num_samples, classes), beside=logits), FLOAT32
+    )
     noisy = as_dtype(logits, FLOAT32)[:, None, :] - np.log(-np.log(u))
     return as_dtype(np.argmax(noisy, axis=-1), np.dtype(dtype))
 
@@ -93,14 +95,14 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
     if noise_shape is not None:
         shape = tuple(n if s is None else s for s, n in zip(noise_shape, inputs.shape))
     dropped = np.uint32(min(round(rate * 2**32), 2**32 - 1))
-    keep = bits(draw_seed(seed), shape) >= dropped
+    keep = bits(draw_seed(seed), shape, beside=inputs) >= dropped
     scale = inputs.dtype.type(1.0 / (1.0 - rate))
     return np.where(keep, inputs * scale, np.zeros((), inputs.dtype))
 
 
 def shuffle(x, axis=0, seed=None):
     x = convert_to_tensor(x)
-    order = np.argsort(bits(draw_seed(seed), x.shape), axis=axis, kind="stable")
+    order = np.argsort(bits(draw_seed(seed), x.shape, beside=x), axis=axis, kind="stable")
     return np.take_along_axis(x, order, axis=axis)
 
 

@@ -11,6 +11,7 @@ from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import BFLOAT16, FLOAT32, INT32, as_dtype
 from lamella import ops
 from lamella.frontend.functions import apply
+from lamella.frontend.tracer import Tracer
 
 _UINT32 = np.dtype(np.uint32)
 _FLOAT64 = np.dtype(np.float64)
@@ -18,12 +19,30 @@ _FLOAT64 = np.dtype(np.float64)
 _BITS = {np.dtype(np.float16): 11, BFLOAT16: 8, FLOAT32: 24, _FLOAT64: 32}
 
 
-def bits(seed: Any, shape: tuple[int, ...], start: int = 0) -> Any:
-    """uint32 words `start`, `start` + 1, ... of the stream of `seed` (uint32[2])."""
+def bits(seed: Any, shape: tuple[int, ...], start: int = 0, beside: Any = None) -> Any:
+    """uint32 words `start`, `start` + 1, ... of the stream of `seed` (uint32[2]).
+
+    They are traced if the seed is, or the tensor `beside` which they will be used.
+    """
     seed = convert_to_tensor(seed, _UINT32)
-    counter = np.arange(start, start + math.prod(shape)).astype(_UINT32).reshape(shape)
-    key0, key1 = (np.broadcast_to(seed[i], shape) for i in (0, 1))
-    return apply(ops.philox, counter, key0, key1)
+    size = math.prod(shape)
+    if not isinstance(seed, Tracer) and not isinstance(beside, Tracer):
+        return _bits(seed, start, size).reshape(shape)
+    counter = ops.iota(shape=(size,), axis=0, dtype="uint32")
+    counter = counter + np.uint32(start) if start else counter
+    keys = (np.broadcast_to(seed[i], (size,)) for i in (0, 1))
+    return np.reshape(apply(ops.philox, counter, *keys), shape)
+
+
+_BLOCK = 16384  # words whose intermediate results stay in the cache
+
+
+def _bits(seed: np.ndarray, start: int, size: int) -> np.ndarray:
+    words = np.arange(start, start + size).astype(_UINT32)
+    keys = seed[:1], seed[1:]
+    for i in range(0, size, _BLOCK):
+        words[i : i + _BLOCK] = ops.philox.numpy(words[i : i + _BLOCK], *keys)
+    return words
 
 
 def unit_interval(seed: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
@@ -49,10 +68,45 @@ def normal(seed: Any, shape: tuple[int, ...], dtype: np.dtype, limit: float = ma
 def _normal(word, dtype, limit=math.inf):
     share = math.erf(limit / math.sqrt(2))  # of the distribution inside the limit
     centred = open_interval(word, dtype) * dtype.type(2 * share) - dtype.type(share)
-    x = apply(ops.erfinv, centred) * dtype.type(math.sqrt(2))
+    if dtype == _FLOAT64:
+        x = apply(ops.erfinv, centred) * dtype.type(math.sqrt(2))
+    else:
+        x = _quantile(centred)
     if limit < math.inf:
         x = np.minimum(np.maximum(x, dtype.type(-limit)), dtype.type(limit))
     return x
+
+
+def _quantile(x):
+    """sqrt(2) erfinv(x) for float32 (M. Giles, Approximating the erfinv function, 2012)."""
+    w = -np.log1p(-x * x)
+    central = _polynomial(_CENTRAL, w - np.float32(2.5))
+    # The maximum spares the square root of negative numbers: both sides are computed.
+    tail = _polynomial(_TAIL, np.sqrt(np.maximum(w, np.float32(5))) - np.float32(3))
+    return np.where(w < 5, central, tail) * x
+
+
+_SQRT2 = math.sqrt(2)
+_CENTRAL = [
+    _SQRT2 * c for c in (
+        2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+        -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
+    )
+]  # fmt: skip
+_TAIL = [
+    _SQRT2 * c for c in (
+        -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+        -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+    )
+]  # fmt: skip
+
+
+def _polynomial(coefficients, x):
+    """By Horner's rule, the highest power first."""
+    y = x * np.float32(coefficients[0]) + np.float32(coefficients[1])
+    for c in coefficients[2:]:
+        y = y * x + np.float32(c)
+    return y
 
 
 # -- gamma -------------------------------------------------------------------------------------
