@@ -42,7 +42,7 @@ class Var:
 
 
 class Quotient(Var):
-    """index // divisor, computed when first needed."""
+    """index // divisor for an index that is never negative, computed when first needed."""
 
     __slots__ = ("divisor", "index")
 
@@ -54,40 +54,20 @@ class Quotient(Var):
         if self.ref is None:
             with code.hoisted(self.level):
                 x = self.index.scalar()
-                if isinstance(x, int):
-                    self.ref = x // self.divisor
-                elif self.index.low >= 0:
-                    self.ref = code.div(x, self.divisor)
-                else:
-                    self.ref = _floor_quotient(code, x, self.divisor)
+                self.ref = code.div(x, self.divisor)
         return self.ref
 
     def vector(self, code: Code) -> Lanes:
         if self.lanes is None:
             with code.hoisted(self.level):
                 x = self.index.vector(INT32 if self.index.fits_int32 else INT64)
-                d = x.constant_like(self.divisor)
-                if self.index.low < 0:
-                    shift = -(self.index.low // self.divisor)
-                    q = (x + shift * self.divisor).with_dtype(_unsigned(x)).divide_(
-                        d.with_dtype(_unsigned(x)))  # fmt: skip
-                    self.lanes = q.with_dtype(x.dtype) - shift
-                else:
-                    q = x.with_dtype(_unsigned(x)).divide_(d.with_dtype(_unsigned(x)))
-                    self.lanes = q.with_dtype(x.dtype)
+                unsigned = x.with_dtype(_unsigned(x))
+                self.lanes = unsigned.divide_(self.divisor).with_dtype(x.dtype)
         return self.lanes
 
 
 def _unsigned(x: Lanes) -> np.dtype:
     return np.dtype(f"uint{8 * x.dtype.itemsize}")
-
-
-def _floor_quotient(code: Code, x: str, divisor: int) -> str:
-    q = code.let(f"sdiv i64 {x}, {divisor}")
-    r = code.let(f"srem i64 {x}, {divisor}")
-    below = code.let(f"icmp slt i64 {r}, 0")
-    one = code.let(f"sext i1 {below} to i64")
-    return code.let(f"add i64 {q}, {one}")
 
 
 class Index:
@@ -191,7 +171,9 @@ class Index:
             x, divisor = Index(self.code, terms, x.constant // coarse), divisor // coarse
         if divisor == 1:
             return x
-        return Index(self.code, {shared_quotient(self.code, x, divisor): 1})
+        below = -(min(x.low, 0) // divisor)  # a Quotient is never negative
+        quotient = shared_quotient(self.code, x + below * divisor, divisor)
+        return Index(self.code, {quotient: 1}, -below)
 
     def __mod__(self, divisor: int) -> Index:
         if 0 <= self.low and self.high < divisor:

@@ -402,6 +402,12 @@ class Lanes:
                 parts.append(self.new(shuffle, width=half))
         return parts[0], parts[1]
 
+    def first(self) -> Lanes:
+        """Lane 0."""
+        if self.width == 1:
+            return self
+        return self.new(f"extractelement {self.type} {self.ref}, i64 0", width=1)
+
     def reversed_(self) -> Lanes:
         order = ", ".join(f"i32 {self.width - 1 - i}" for i in range(self.width))
         return self.new(

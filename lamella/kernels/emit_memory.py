@@ -155,6 +155,8 @@ def _load_gathered(
 def store(code: Code, pointer: str, t: Type, at: Sequence[Index], lanes: Lanes) -> None:
     """Store lanes at an index; lanes beyond the valid ones are not written."""
     offset = offset_of(code, t, at)
+    if offset.width == 1:
+        lanes = lanes.first()  # one valid lane of a tail
     lanes = _to_memory(lanes.widened(offset.width), t)
     if offset.width == 1:
         code.do(f"store {lanes.type} {lanes.ref}, ptr {address(code, pointer, t, offset)}")

@@ -81,9 +81,8 @@ class Probe:
             self._gather(eq, where)
         elif eq.primitive.family == "reduction":
             self._reduction(eq, where)
-        else:
-            for x in eq.operands:  # a window: near its own index, with strides of its own
-                self.visit(x, [self.variable(n) for n in x.type.shape])
+        elif eq.primitive.family == "window":
+            self._window(eq, where)
 
     def _view(self, eq: Any, where: tuple[Index, ...]) -> None:
         view = eq.primitive.lower(where, *(x.type for x in eq.operands), **eq.attrs)
@@ -100,6 +99,19 @@ class Probe:
 
         types = (x.type for x in eq.operands)
         self.visit(eq.operands[0], eq.primitive.lower(where, read, *types, **eq.attrs))
+
+    def _window(self, eq: Any, where: tuple[Index, ...]) -> None:
+        """Operands like the result are read around its index, others at strides from it."""
+        a = eq.attrs
+        sizes = list(zip(where, a["size"], a["strides"]))
+        for x in eq.operands:
+            if x.type.shape == eq.results[0].type.shape:
+                at = [i + self.variable(k) for i, k, s in sizes]
+            elif x.type.size >= eq.results[0].type.size:
+                at = [i * s + self.variable(k) for i, k, s in sizes]
+            else:
+                at = [i // s for i, k, s in sizes]
+            self.visit(x, at)
 
     def _reduction(self, eq: Any, where: tuple[Index, ...]) -> None:
         axes = eq.attrs.get("axes", (eq.attrs.get("axis"),))

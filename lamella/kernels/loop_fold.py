@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lamella.kernels.emit import Emitter, Leaf
 from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_fold import UNROLL, Accumulator, State, accumulator
@@ -19,8 +21,6 @@ from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, spl
 from lamella.native import Target
 from lamella.program import Program, Value
 from lamella.types import FLOATS, Type
-
-import numpy as np
 
 At = dict[int, Index]
 #: Vectors of a row that are folded side by side.
@@ -142,8 +142,7 @@ class Fold:
         def read(c: Any, like: State) -> State:
             chunk = Index.of(code, c if isinstance(c, int) else Var(self.n_chunks, code.depth, c))
             state = [load(code, p, t, (chunk, linear), None) for p, t in buffers]
-            return [x.with_dtype(y.dtype) if x.dtype.itemsize == y.dtype.itemsize
-                    else x.convert_(y.dtype) for x, y in zip(state, like)]  # fmt: skip
+            return [_as_register(x, y.dtype) for x, y in zip(state, like)]
 
         width = linear.width
         like = a.initial(width)
@@ -338,8 +337,7 @@ class Fold:
             linear = self._linear(self.code, kept)
             values = [x for state in states[u * n : (u + 1) * n] for x in state]
             for x, pointer, (_, _, t) in zip(values, self.partial, self.states):
-                wide = x.with_dtype(t.dtype) if register_type(x.dtype) == register_type(t.dtype) else x.convert_(t.dtype)
-                store(self.code, pointer, t, (self.chunk, linear), wide)
+                store(self.code, pointer, t, (self.chunk, linear), _as_register(x, t.dtype))
 
     def _joined_lanes(self, a: Accumulator, mine: list[State]) -> State:
         while len(mine) > 1:
@@ -350,6 +348,13 @@ class Fold:
             halves = [x.halves() for x in state]
             state = a.join([h[0] for h in halves], [h[1] for h in halves])
         return state
+
+
+def _as_register(x: Lanes, dtype: np.dtype) -> Lanes:
+    """x as `dtype`, unrounded where they share a register type."""
+    if register_type(x.dtype) == register_type(dtype):
+        return x.with_dtype(dtype)
+    return x.convert_(dtype)
 
 
 def _carried(states: list[State]) -> list[tuple[str, str]]:

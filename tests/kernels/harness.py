@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,7 +51,9 @@ def run_lowered(
     code = native.Code()
     for launch in lowered.launches:
         kernel = launch.kernel
-        (address,) = native.compile_kernels({kernel.key: kernel.make_text}).values()
+        text = kernel.make_text()
+        salt = hashlib.sha256(text.encode()).hexdigest()  # the generator may have changed
+        (address,) = native.compile_kernels({kernel.key: lambda t=text: t}, salt=salt).values()
         code.call(address, kernel.n_chunks, list(launch.arguments), name=kernel.key)
         code.barrier()
     machine = native.Machine(code, slots=len(buffers), serial=serial)
