@@ -1,7 +1,7 @@
 """Control flow on traced values: cond, switch, scan, while_loop, fori_loop, map_, associative_scan.
 
-Outside a traced function they run as plain Python on arrays. Inside one, the functions they are given
-are traced to nested Programs; traced values that those use from outside become operands.
+Outside a traced function they run as plain Python on arrays. Inside one, the functions they are
+given are traced to nested Programs; traced values that those use from outside become operands.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Traced:
         return self.program.out_types
 
 
-def _with_captures(traced: Sequence[Traced], own: Sequence[int]) -> tuple[list[Program], list[Value]]:
+def _with_captures(
+    traced: Sequence[Traced], own: Sequence[int]
+) -> tuple[list[Program], list[Value]]:
     """Programs whose captured inputs are the union over all of them, put before their own inputs.
 
     own[i]: how many inputs of program i are its arguments.
@@ -52,7 +54,9 @@ def _with_captures(traced: Sequence[Traced], own: Sequence[int]) -> tuple[list[P
         known = dict(zip(t.captured, inputs[n:]))
         extra = [known[v] if v in known else Value(v.type) for v in union]
         programs.append(
-            Program((*extra, *inputs[:n]), t.program.equations, t.program.outputs, t.program.constants)
+            Program(
+                (*extra, *inputs[:n]), t.program.equations, t.program.outputs, t.program.constants
+            )
         )
     return programs, union
 
@@ -76,7 +80,9 @@ def _cast_outputs(t: Traced, types: Sequence[Type]) -> Traced:
 # cond and switch
 
 
-def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any) -> Any:
+def cond(
+    pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any
+) -> Any:
     """`true_fn(*operands)` where the scalar `pred` is true, else `false_fn(*operands)`.
 
     Both must return the same structure, shapes and dtypes; TypeError names the leaf that differs.
@@ -86,7 +92,9 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     if not isinstance(pred, Tracer):
         return true_fn(*operands) if np.all(pred) else false_fn(*operands)
     if pred.size != 1:
-        raise TypeError(f"cond: expected a scalar predicate, got {pred.type}; np.where chooses by element")
+        raise TypeError(
+            f"cond: expected a scalar predicate, got {pred.type}; np.where chooses by element"
+        )
     index = p.convert(truth(np.reshape(pred, ())), INDEX)
     return _switch(index, (false_fn, true_fn), operands, ("false_fn", "true_fn"))
 
@@ -246,7 +254,7 @@ class _Carry:
 
         if any(x is not None for x in self.numbers):
             self._settle_numbers(flat, rows)
-        body = Traced(flat, _list_of(n + len(rows)), [*self.types, *rows])
+        body = Traced(flat, list_of(n + len(rows)), [*self.types, *rows])
         self._check(found[0], body)
         _cast_outputs(body, [*self.types, *body.out_types[n:]])
         (body.program,), _ = _with_captures([body], [n + len(rows)])
@@ -260,7 +268,7 @@ class _Carry:
             given = iter(xs)
             return flat(*(next(given) if x is None else x for x in self.numbers), *given)
 
-        after = Traced(first, _list_of(len(strong) + len(rows)), [*strong, *rows])
+        after = Traced(first, list_of(len(strong) + len(rows)), [*strong, *rows])
         for i, (x, got) in enumerate(zip(self.numbers, after.out_types)):
             if x is not None and not after.weak[i] and got.shape == ():
                 self.values[i] = p.value(x, got.dtype)
@@ -279,7 +287,7 @@ class _Carry:
                 )
 
 
-def _list_of(n: int) -> Any:
+def list_of(n: int) -> Any:
     """The structure of n arrays."""
     return tree.flatten((0,) * n)[1]
 
@@ -295,8 +303,8 @@ def while_loop(
 ) -> Any:
     """Repeat `state = body_fun(state)` while the scalar `cond_fun(state)` is true.
 
-    Not differentiable in reverse, since the number of steps is unknown: use fori_loop or scan with a
-    static length for that.
+    Not differentiable in reverse, since the number of steps is unknown: use fori_loop or scan
+    with a static length for that.
 
     >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
     192
@@ -321,7 +329,9 @@ def while_loop(
 def _scalar_truth(x: Any) -> Tracer:
     x = p.value(x)
     if x.size != 1:
-        raise TypeError(f"while_loop: the condition must be a scalar, got {x.type}; use np.any or np.all")
+        raise TypeError(
+            f"while_loop: the condition must be a scalar, got {x.type}; use np.any or np.all"
+        )
     return truth(np.reshape(x, ()))
 
 
@@ -350,7 +360,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init:
         return state
     if isinstance(lower, Tracer) or isinstance(upper, Tracer):
         lower = p.value(lower, p.result_type(lower, upper))
-        state = while_loop(lambda s: s[0] < upper, lambda s: (s[0] + 1, body_fun(*s)), (lower, init))
+        state = while_loop(
+            lambda s: s[0] < upper, lambda s: (s[0] + 1, body_fun(*s)), (lower, init)
+        )
         return state[1]
     steps = np.arange(int(lower), int(upper), dtype=np.int32)
     return scan(lambda state, i: (body_fun(i, state), None), init, steps, len(steps))[0]
@@ -377,7 +389,9 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     leaves = [np.moveaxis(x, axis, 0) for x in leaves]
     sizes = {np.shape(x)[0] for x in leaves}
     if len(sizes) != 1:
-        raise ValueError(f"associative_scan: arrays must have one size along axis {axis}, got {sizes}")
+        raise ValueError(
+            f"associative_scan: arrays must have one size along axis {axis}, got {sizes}"
+        )
     leaves = [np.flip(x, 0) for x in leaves] if reverse else leaves
 
     def combine(a: list[Any], b: list[Any]) -> list[Any]:

@@ -48,7 +48,7 @@ def format_program(program: Program, sources: bool = False) -> str:
 
 
 def names_of(program: Program) -> dict[Value, str]:
-    """The names that values have in print: v0, v1, ... in order of definition, c0, ... constants."""
+    """What values are called in print: v0, v1, ... in order of definition; constants c0, c1, ..."""
     results = [v for eq in program.equations for v in eq.results]
     names = {v: f"v{i}" for i, v in enumerate([*program.inputs, *results])}
     names.update({v: f"c{i}" for i, v in enumerate(program.constants)})
@@ -219,7 +219,9 @@ class _Parser:
             numbers = np.array(self.listed("]", self.literal), _exact(v.type.dtype))
             return v, numbers.astype(v.type.dtype).reshape(v.type.shape)
         if name not in self.constants:
-            raise ParseError(f"constant {name}: {v.type} has no numbers; pass constants={{{name!r}: array}}")
+            raise ParseError(
+                f"constant {name}: {v.type} has no numbers; pass constants={{{name!r}: array}}"
+            )
         array = np.asarray(self.constants[name])
         if type_of(array) != v.type:
             raise ParseError(f"constant {name}: expected {v.type}, got {type_of(array)}")
@@ -334,7 +336,9 @@ def verify(program: Program) -> Program:
         where = f"equation {i}: {format_equation(eq, names).splitlines()[0]}"
         for v in eq.operands:
             if v not in defined:
-                raise VerificationError(f"{where}\n  operand {names.get(v, '?')} is not defined before")
+                raise VerificationError(
+                    f"{where}\n  operand {names.get(v, '?')} is not defined before"
+                )
         for name, nested in eq.programs:
             _verify_nested(nested, where, name)
         _verify_types(eq, where)
@@ -345,10 +349,14 @@ def verify(program: Program) -> Program:
     return program
 
 
-def _define(values: Sequence[Value], defined: set[Value], what: str, names: Mapping[Value, str]) -> None:
+def _define(
+    values: Sequence[Value], defined: set[Value], what: str, names: Mapping[Value, str]
+) -> None:
     for v in values:
         if v in defined:
-            raise VerificationError(f"{names.get(v, '?')} is defined twice, the second time as {what}")
+            raise VerificationError(
+                f"{names.get(v, '?')} is defined twice, the second time as {what}"
+            )
         defined.add(v)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lamella import autodiff, batching, ops, tree
-from lamella.control import Traced, cond, fori_loop, map_, scan, switch, while_loop
+from lamella.control import Traced, cond, fori_loop, list_of, map_, scan, switch, while_loop
 from lamella.frontend.numpy.promotion import value
 from lamella.frontend.trace import run, trace
 from lamella.frontend.tracer import Tracer
@@ -119,8 +119,8 @@ def _fresh(x: Any, name: str) -> Tracer:
 def _scalar(out: Any) -> Tracer:
     if not isinstance(out, (Tracer, np.ndarray, np.generic, int, float)):
         raise TypeError(
-            f"grad: the function must return a scalar, got {type(out).__name__}; return (value, aux) "
-            "and give has_aux=True to pass more along"
+            f"grad: the function must return a scalar, got {type(out).__name__}; return "
+            "(value, aux) and give has_aux=True to pass more along"
         )
     loss = value(out)
     if loss.shape:
@@ -131,7 +131,9 @@ def _scalar(out: Any) -> Tracer:
     if isinstance(out, int):
         return value(float(out))
     if not is_float(loss.dtype):
-        raise TypeError(f"grad: the function must return a real floating point scalar, got {loss.type}")
+        raise TypeError(
+            f"grad: the function must return a real floating point scalar, got {loss.type}"
+        )
     return loss
 
 
@@ -350,18 +352,16 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         values = [value(x) for x in leaves]
         types = [x.type for x in values]
         body = Traced(lambda *xs: f(*xs, **kwargs)[0], structure, types)
-        rule = functools.partial(_custom_cotangents, f, kwargs, structure, body.structure, len(values))
-        gradient = Traced(rule, _list_of(2 * len(body.out_types) + len(values)),
+        rule = functools.partial(
+            _custom_cotangents, f, kwargs, structure, body.structure, len(values)
+        )
+        gradient = Traced(rule, list_of(2 * len(body.out_types) + len(values)),
                           [*body.out_types, *body.out_types, *types])  # fmt: skip
         operands, (body_program, rule_program) = _sharing_captures(values, body, gradient)
         ys = ops.call(*operands, body=body_program, vjp=rule_program, checkpoint=False)
         return tree.unflatten(body.structure, ys)
 
     return with_gradient
-
-
-def _list_of(n: int) -> Any:
-    return tree.flatten((0,) * n)[1]
 
 
 def _sharing_captures(values: list[Any], body: Traced, rule: Traced) -> Any:
@@ -373,7 +373,9 @@ def _sharing_captures(values: list[Any], body: Traced, rule: Traced) -> Any:
         own = t.program.inputs[: len(t.program.inputs) - len(t.captured)]
         known = dict(zip(t.captured, t.program.inputs[len(own) :]))
         inputs = (*own, *(known[v] if v in known else Value(v.type) for v in captured))
-        programs.append(Program(inputs, t.program.equations, t.program.outputs, t.program.constants))
+        programs.append(
+            Program(inputs, t.program.equations, t.program.outputs, t.program.constants)
+        )
     programs[1] = _with_zeros(programs[1], [v.type for v in captured])
     return [*values, *captured], programs
 
@@ -401,8 +403,8 @@ def _custom_cotangents(f: Callable[..., Any], kwargs: dict[str, Any], structure:
     parts = tree.unflatten(structure, xs)
     if len(found) != len(parts):
         raise TypeError(
-            f"custom_gradient: {getattr(f, '__name__', 'the function')} has {len(parts)} arguments, "
-            f"its gradient function returned {len(found)} cotangents"
+            f"custom_gradient: {getattr(f, '__name__', 'the function')} has {len(parts)} "
+            f"arguments, its gradient function returned {len(found)} cotangents"
         )
     leaves = [x for g, part in zip(found, parts) for x in _leaves_like(g, part)]
     return tuple(_cotangent(g, x) for g, x in zip(leaves, xs, strict=True))
@@ -417,7 +419,9 @@ def _cotangent(g: Any, x: Any) -> Any:
     if g is None or not autodiff.differentiable(x):
         return np.zeros_like(x)
     if np.shape(g) != x.shape:
-        raise TypeError(f"custom_gradient: a cotangent of shape {np.shape(g)} for an operand {x.type}")
+        raise TypeError(
+            f"custom_gradient: a cotangent of shape {np.shape(g)} for an operand {x.type}"
+        )
     return value(g, x.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Golden text: `golden(name, text)` compares with tests/golden/<name>.txt; --update-golden rewrites."""
+"""`golden(name, text)` compares text with tests/golden/<name>.txt; --update-golden rewrites it."""
 
 from pathlib import Path
 
@@ -18,6 +18,8 @@ def golden(request):
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text + "\n")
-        assert text + "\n" == path.read_text(), f"differs from {path.name} (--update-golden accepts)"
+        assert text + "\n" == path.read_text(), (
+            f"differs from {path.name} (--update-golden accepts)"
+        )
 
     return compare

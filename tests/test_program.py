@@ -27,7 +27,9 @@ def mlp(x, w, b):
 
 
 def sgd_step(x, w, b):
-    loss = lambda w, b: np.mean(np.tanh(x @ w + b) ** 2)  # noqa: E731
+    def loss(w, b):
+        return np.mean(np.tanh(x @ w + b) ** 2)
+
     gw, gb = grad(loss, (0, 1))(w, b)
     return [w - 0.1 * gw, b - 0.1 * gb]
 
@@ -113,7 +115,9 @@ def test_large_constants_are_named_and_given_apart():
     assert "constant c0: float64[100]\n" in text
     again = parse(text, {"c0": table})
     np.testing.assert_array_equal(again.run(table)[0], table * 2)
-    with pytest.raises(ParseError, match=r"constant c0: float64\[100\] has no numbers; pass constants="):
+    with pytest.raises(
+        ParseError, match=r"constant c0: float64\[100\] has no numbers; pass constants="
+    ):
         parse(text)
     with pytest.raises(ParseError, match=r"constant c0: expected float64\[100\], got float64\[3\]"):
         parse(text, {"c0": np.zeros(3)})
@@ -130,15 +134,18 @@ def test_sources_are_comments():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("program(x: float32[2]) {\n return y\n}", "line 2: expected a name defined above, found 'y'"),
+        ("program(x: float32[2]) {\n return y\n}",
+         "line 2: expected a name defined above, found 'y'"),
         ("program(x: float33[2]) {\n return x\n}", "line 1: expected a dtype, found 'float33'"),
         ("program(x: float32[2], x: float32[2]) { return x }", "expected a new name"),
         ("program(x: float32[2]) {\n y: float32[2] = wobble(x)\n return y }",
          "line 2: expected the name of a primitive, found 'wobble'"),
-        ("program(x: float32[2]) {\n y: float32[2] = sum(x) [axes=<f>] return y }", "Python function"),
+        ("program(x: float32[2]) {\n y: float32[2] = sum(x) [axes=<f>] return y }",
+         "Python function"),
         ("program() { return } extra", "expected 'end', found 'extra'"),
         ("program() { return ; }", "line 1: unexpected ';'"),
-        ("program(x: float32[2]) { y: float32[2] = sum(x) [axes=(0)] return y }", "expected a tuple"),
+        ("program(x: float32[2]) { y: float32[2] = sum(x) [axes=(0)] return y }",
+         "expected a tuple"),
     ],
 )  # fmt: skip
 def test_errors_of_parse(text, message):

@@ -62,8 +62,8 @@ class Trace(Builder):
 def trace(f: Callable[..., Sequence[Any]], types: Sequence[Type]) -> tuple[Program, list[Value]]:
     """The Program of `f` for flat arguments of `types`, and the outer Values that it captured.
 
-    `f` takes len(types) Tracers and returns a flat sequence of arrays or Tracers. The Program's inputs
-    are the arguments, then one input per captured Value.
+    `f` takes len(types) Tracers and returns a flat sequence of arrays or Tracers. The Program's
+    inputs are the arguments, then one input per captured Value.
     """
     builder = Trace()
     inputs = [builder.make_tracer(t) for t in types]

@@ -48,7 +48,9 @@ _ARRAY = (
     "Use np.stack or np.concatenate to build arrays of traced values; a library outside NumPy "
     "cannot be traced: call it on arrays outside the traced function"
 )
-_MUTATE = "A traced array is immutable; use lamella.update(x, index, values), which returns a new array"
+_MUTATE = (
+    "A traced array is immutable; use lamella.update(x, index, values), which returns a new array"
+)
 
 
 def check_alive(tracer: Tracer) -> None:
@@ -112,7 +114,9 @@ def _in_place(name: str, instead: str) -> Any:
     """An ndarray method that changes its array: an error."""
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"x.{name}() works in place, and a traced array is immutable; use {instead}")
+        raise TypeError(
+            f"x.{name}() works in place, and a traced array is immutable; use {instead}"
+        )
 
     method.__name__, method.__doc__ = name, f"An error: use {instead}."
     return method
@@ -345,7 +349,12 @@ class Tracer(Value):
     argmax, argmin = _method("argmax"), _method("argmin")
     cumsum, cumprod = _method("cumsum"), _method("cumprod")
     ravel, squeeze, swapaxes = _method("ravel"), _method("squeeze"), _method("swapaxes")
-    clip, round, take, repeat = _method("clip"), _method("round"), _method("take"), _method("repeat")
+    clip, round, take, repeat = (
+        _method("clip"),
+        _method("round"),
+        _method("take"),
+        _method("repeat"),
+    )
     argsort, searchsorted = _method("argsort"), _method("searchsorted")
     argpartition, choose, compress = _method("argpartition"), _method("choose"), _method("compress")
     diagonal, trace, nonzero = _method("diagonal"), _method("trace"), _method("nonzero")

@@ -181,7 +181,11 @@ def test_mistakes_say_what_was_given(use, message):
 def test_a_kept_traced_value_is_refused_later():
     kept = []
     run(lambda x: kept.append(x) or x, 1.0)
-    for use in (lambda: kept[0] + 1, lambda: np.sum(kept[0]), lambda: run(lambda y: y * kept[0], 2.0)):
+    for use in (
+        lambda: kept[0] + 1,
+        lambda: np.sum(kept[0]),
+        lambda: run(lambda y: y * kept[0], 2.0),
+    ):
         with pytest.raises(RuntimeError, match="kept after its function had ended"):
             use()
 
@@ -203,7 +207,9 @@ def test_values_of_an_enclosing_trace_become_inputs():
 
 
 def test_uniform_constants_are_made_in_place():
-    program, _ = trace(lambda x: [x + np.ones((2, 3), np.float32), x * np.zeros(3, np.float32)], [F32])
+    program, _ = trace(
+        lambda x: [x + np.ones((2, 3), np.float32), x * np.zeros(3, np.float32)], [F32]
+    )
     assert not program.constants
 
 

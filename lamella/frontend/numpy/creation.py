@@ -21,7 +21,9 @@ def _like(prototype: Any, fill: Any, dtype: Any, shape: Any) -> Tracer:
 
 
 @implements(np.zeros_like, np.empty_like)
-def zeros_like(a: Any = None, dtype: Any = None, shape: Any = None, prototype: Any = None) -> Tracer:
+def zeros_like(
+    a: Any = None, dtype: Any = None, shape: Any = None, prototype: Any = None
+) -> Tracer:
     return _like(a if prototype is None else prototype, 0, dtype, shape)
 
 
@@ -77,15 +79,19 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
 
 @implements(np.meshgrid)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Any, ...]:
     rank = len(xi)
     order = [1, 0, *range(2, rank)] if indexing == "xy" and rank > 1 else list(range(rank))
-    out = [np.reshape(x, [-1 if i == axis else 1 for i in range(rank)]) for x, axis in zip(xi, order)]
+    out = [
+        np.reshape(x, [-1 if i == axis else 1 for i in range(rank)]) for x, axis in zip(xi, order)
+    ]
     return tuple(out) if sparse else tuple(np.broadcast_arrays(*map(p.value, out)))
 
 
 @implements(np.vander)
-def vander(x: Any, N: Any = None, increasing: bool = False) -> Tracer:  # noqa: N803  NumPy's name
+def vander(x: Any, N: Any = None, increasing: bool = False) -> Tracer:
     x = p.value(x)
     dtype = p.result_type(x, np.dtype(int))
     powers = np.arange(x.size if N is None else N)
@@ -96,7 +102,9 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Tracer:  # noqa: 
 
 @implements(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> np.dtype:
-    return p.result_type(*(np.dtype(x) if isinstance(x, (str, type)) else x for x in arrays_and_dtypes))
+    return p.result_type(
+        *(np.dtype(x) if isinstance(x, (str, type)) else x for x in arrays_and_dtypes)
+    )
 
 
 @implements(np.can_cast)

@@ -61,7 +61,9 @@ def call_ufunc(ufunc: np.ufunc, *operands: Any, **kwargs: Any) -> Any:
     except TypeError:
         return apply_ufunc(ufunc, *operands, dtype=dtype)
     if dtype is not None:
-        operands = tuple(p.value(x, d) for x, d in zip(operands, operand_dtypes(ufunc, operands, dtype)))
+        operands = tuple(
+            p.value(x, d) for x, d in zip(operands, operand_dtypes(ufunc, operands, dtype))
+        )
     return special(*operands)
 
 
@@ -116,8 +118,12 @@ _REDUCE = {
 _ACCUMULATE: dict[Any, Callable[..., Any]] = {
     np.add: np.cumsum,
     np.multiply: np.cumprod,
-    np.maximum: lambda x, axis: ops.cummax(p.value(x), axis=p.normalize_axis(axis, x.ndim), reverse=False),
-    np.minimum: lambda x, axis: ops.cummin(p.value(x), axis=p.normalize_axis(axis, x.ndim), reverse=False),
+    np.maximum: lambda x, axis: ops.cummax(
+        p.value(x), axis=p.normalize_axis(axis, x.ndim), reverse=False
+    ),
+    np.minimum: lambda x, axis: ops.cummin(
+        p.value(x), axis=p.normalize_axis(axis, x.ndim), reverse=False
+    ),
 }
 
 
@@ -232,7 +238,9 @@ def _test(ufunc: np.ufunc, on_integers: bool) -> None:
     @implements(ufunc)
     def f(x: Any) -> Tracer:
         (x,) = promoted(ufunc, x)
-        return apply_ufunc(ufunc, x) if x.dtype.kind in "fcV" else p.full(x.shape, BOOL, on_integers)
+        return (
+            apply_ufunc(ufunc, x) if x.dtype.kind in "fcV" else p.full(x.shape, BOOL, on_integers)
+        )
 
 
 _test(np.isnan, False)
@@ -330,7 +338,9 @@ def hypot(x1: Any, x2: Any) -> Tracer:
     high, low = np.fmax(x1, x2), np.fmin(x1, x2)
     safe = np.where(high == 0, 1, high)
     out = high * np.sqrt(1 + (low / safe) ** 2)
-    return np.where(np.isinf(x1) | np.isinf(x2), np.inf, np.where(np.isnan(x1) | np.isnan(x2), np.nan, out))
+    return np.where(
+        np.isinf(x1) | np.isinf(x2), np.inf, np.where(np.isnan(x1) | np.isnan(x2), np.nan, out)
+    )
 
 
 def _ignoring_nan(ufunc: np.ufunc, extremum: Any) -> None:

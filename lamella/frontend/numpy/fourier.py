@@ -49,7 +49,9 @@ def _scaled(a: Tracer, norm: Any, n: int, inverse: bool) -> Tracer:
     return a if power == 0 else a * float(n) ** (power if inverse else -power)
 
 
-def _transform(function: Any, primitive: Any, prepare: Callable[..., Tracer], inverse: bool) -> None:
+def _transform(
+    function: Any, primitive: Any, prepare: Callable[..., Tracer], inverse: bool
+) -> None:
     @implements(function)
     def f(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Tracer:
         a = prepare(a)

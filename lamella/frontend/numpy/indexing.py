@@ -138,7 +138,7 @@ def _expand_ellipsis(items: list[Any], ndim: int) -> list[Any]:
 
 
 def _checked_slice(item: slice, size: int) -> slice:
-    """start, stop, step as non-negative integers, with the step's sign in the order of start, stop."""
+    """start, stop and step as integers; with a negative step, stop is the last element's index."""
     for bound in (item.start, item.stop, item.step):
         if isinstance(bound, Tracer):
             raise TypeError(
@@ -179,7 +179,9 @@ def normalize(indices: Any, size: int, axis: int) -> Any:
         raise IndexError(f"index {outside[0]} is out of bounds for axis {axis} with size {size}")
     if isinstance(indices, int):
         return indices % size
-    return np.where(indices < 0, indices + size, indices).astype(np.int32 if size < 2**31 else np.int64)
+    return np.where(indices < 0, indices + size, indices).astype(
+        np.int32 if size < 2**31 else np.int64
+    )
 
 
 def gather(x: Tracer, indices: Any, axis: int) -> Tracer:
@@ -187,7 +189,9 @@ def gather(x: Tracer, indices: Any, axis: int) -> Tracer:
     if x.shape[axis] == 0:
         shape = (*x.shape[:axis], *np.shape(indices), *x.shape[axis + 1 :])
         return p.full(shape, x.dtype, 0)
-    return ops.gather(x, p.value(np.asarray(indices) if isinstance(indices, int) else indices), axis=axis)
+    return ops.gather(
+        x, p.value(np.asarray(indices) if isinstance(indices, int) else indices), axis=axis
+    )
 
 
 def _gather_several(x: Tracer, arrays: dict[int, Any], front: bool) -> Tracer:

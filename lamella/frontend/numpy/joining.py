@@ -110,7 +110,9 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Trace
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Tracer]:
     n = p.shape_of(ary)[axis]
     if not np.ndim(indices_or_sections) and n % indices_or_sections:
-        raise ValueError(f"np.split: size {n} of axis {axis} is no multiple of {indices_or_sections}")
+        raise ValueError(
+            f"np.split: size {n} of axis {axis} is no multiple of {indices_or_sections}"
+        )
     return array_split(ary, indices_or_sections, axis)
 
 

@@ -80,7 +80,9 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 @implements(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
     (a,) = matrices(a)
     out = ops.svd(a, full_matrices=bool(full_matrices), compute_uv=bool(compute_uv))
     return SVDResult(*out) if compute_uv else out
@@ -92,13 +94,13 @@ def svdvals(x: Any) -> Tracer:
 
 
 @implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  NumPy's name
+def eigh(a: Any, UPLO: str = "L") -> Any:
     """Of (a + a')/2, so that the gradient is symmetric."""
     return EighResult(*ops.eigh(*matrices(a)))
 
 
 @implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Tracer:  # noqa: N803  NumPy's name
+def eigvalsh(a: Any, UPLO: str = "L") -> Tracer:
     return eigh(a).eigenvalues
 
 
@@ -125,7 +127,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = 1e-15) 
 
 
 @implements(np.linalg.matrix_rank)
-def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, rtol: Any = None) -> Tracer:  # noqa: N803
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, rtol: Any = None) -> Tracer:
     (a,) = matrices(A)
     if a.ndim < 2:
         return np.any(a != 0).astype(np.int64)
@@ -162,7 +164,11 @@ def matrix_power(a: Any, n: int) -> Tracer:
             out = a if out is None else out @ a
         n >>= 1
         a = a @ a if n else a
-    return out if out is not None else np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape) + 0 * a
+    return (
+        out
+        if out is not None
+        else np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape) + 0 * a
+    )
 
 
 # Norms

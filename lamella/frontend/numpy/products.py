@@ -149,7 +149,9 @@ def _resolve(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     dots = "".join(free[: max((w for w, t in zip(widths, terms) if "..." in t), default=0)])
     for term, width, rank in zip(terms, widths, ranks):
         if width < 0 or (width > 0 and "..." not in term):
-            raise ValueError(f"einsum {subscripts!r}: {term!r} does not fit an operand of {rank} axes")
+            raise ValueError(
+                f"einsum {subscripts!r}: {term!r} does not fit an operand of {rank} axes"
+            )
     inputs = [t.replace("...", dots[len(dots) - w :]) for t, w in zip(terms, widths)]
     if not arrow:
         letters = left.replace(",", "").replace(".", "")
@@ -233,8 +235,10 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tracer:
     n, m = len(p.shape_of(a)), len(p.shape_of(b))
     if np.ndim(axes) == 0 and not isinstance(axes, (tuple, list)):
         axes = (range(n - int(axes), n), range(int(axes)))
-    ours, theirs = ([p.normalize_axis(i, rank) for i in np.atleast_1d(list(x) if np.iterable(x) else x)]
-                    for x, rank in zip(axes, (n, m)))  # fmt: skip
+    ours, theirs = (
+        [p.normalize_axis(i, rank) for i in (x if np.iterable(x) else (x,))]
+        for x, rank in zip(axes, (n, m))
+    )
     left, right = list(_axes(a)), list(string.ascii_uppercase[:m])
     for i, j in zip(ours, theirs, strict=True):
         _check_contraction("np.tensordot", a, b, i, j)
@@ -255,7 +259,9 @@ def kron(a: Any, b: Any) -> Tracer:
 
 
 @implements(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Tracer:
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
+) -> Tracer:
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(p.value(a), axisa, -1), np.moveaxis(p.value(b), axisb, -1)

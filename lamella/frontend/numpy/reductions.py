@@ -37,7 +37,9 @@ def _wide_integer(dtype: np.dtype) -> np.dtype:
 
 
 def _masked(x: Tracer, where: Any, otherwise: Any) -> Tracer:
-    return x if where is None or where is True else np.where(where, x, p.full((), x.dtype, otherwise))
+    return (
+        x if where is None or where is True else np.where(where, x, p.full((), x.dtype, otherwise))
+    )
 
 
 @implements(np.sum)
@@ -102,13 +104,17 @@ _extremum((np.min, np.amin), ops.min, np.minimum, highest)
 
 
 @implements(np.any)
-def any_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, where: Any = True) -> Tracer:
+def any_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, where: Any = True
+) -> Tracer:
     _refuse_out(out)
     return _logical(ops.max, _masked(truth(a), where, False), axis, keepdims, False)
 
 
 @implements(np.all)
-def all_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, where: Any = True) -> Tracer:
+def all_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, where: Any = True
+) -> Tracer:
     _refuse_out(out)
     return _logical(ops.min, _masked(truth(a), where, True), axis, keepdims, True)
 

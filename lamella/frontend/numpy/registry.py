@@ -80,7 +80,9 @@ def _adapted(function: Callable[..., Any], f: Callable[..., Any]) -> Callable[..
         named = {**dict(zip(positional, args)), **kwargs}
         if len(args) > len(positional):
             raise TypeError(f"{name_of(function)} takes {len(positional)} arguments")
-        return f(**{k: v for k, v in named.items() if any_keyword or _keep(function, accepted, k, v)})
+        return f(
+            **{k: v for k, v in named.items() if any_keyword or _keep(function, accepted, k, v)}
+        )
 
     return call
 
@@ -92,7 +94,9 @@ def _positional(function: Any) -> tuple[str, ...]:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return ()
-    return tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+    return tuple(
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    )
 
 
 def _keep(function: Any, accepted: tuple[str, ...], name: str, value: Any) -> bool:

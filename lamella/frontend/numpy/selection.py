@@ -100,8 +100,8 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
     axis = p.normalize_axis(axis, arr.ndim)
     if len(p.shape_of(indices)) != arr.ndim:
         raise ValueError(
-            f"np.take_along_axis: indices of shape {p.shape_of(indices)} need the {arr.ndim} axes of "
-            f"the array of shape {arr.shape}"
+            f"np.take_along_axis: indices of shape {p.shape_of(indices)} need the {arr.ndim} axes "
+            f"of the array of shape {arr.shape}"
         )
     return arr[_along(arr.shape, p.shape_of(indices), indices, axis)]
 
@@ -131,7 +131,7 @@ def compress(condition: Any, a: Any, axis: Any = None, arr: Any = None) -> Trace
 
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tracer:
-    """As a strided slice of the two axes flattened: element (i, i + offset) is i * (m + 1) + offset."""
+    """A strided slice of the two axes flattened: element (i, i + k) is number i * (m + 1) + k."""
     a = p.value(a)
     i, j = p.normalize_axis(axis1, a.ndim), p.normalize_axis(axis2, a.ndim)
     a = np.moveaxis(a, (i, j), (-2, -1))
@@ -214,7 +214,9 @@ def fix(x: Any, out: Any = None) -> Tracer:
 
 
 @implements(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tracer:
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Tracer:
     x = p.value(x)
     if not is_float(x.dtype):
         return x
@@ -334,7 +336,10 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
 
     arr = p.value(arr)
     axis = p.normalize_axis(axis, arr.ndim)
-    f = lambda row: func1d(row, *args, **kwargs)  # noqa: E731
+
+    def f(row):
+        return func1d(row, *args, **kwargs)
+
     for _ in range(arr.ndim - 1):
         f = vmap(f)
     out = f(np.moveaxis(arr, axis, -1))
@@ -345,7 +350,9 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
 @implements(np.ix_)
 def ix_(*args: Any) -> tuple[Any, ...]:
     rank = len(args)
-    return tuple(np.reshape(x, [-1 if i == j else 1 for j in range(rank)]) for i, x in enumerate(args))
+    return tuple(
+        np.reshape(x, [-1 if i == j else 1 for j in range(rank)]) for i, x in enumerate(args)
+    )
 
 
 @implements(np.diag_indices_from)
@@ -369,5 +376,8 @@ def array_repr(arr: Any, *args: Any, **kwargs: Any) -> str:
 
 
 for _function in (np.copyto, np.put, np.putmask, np.place, np.put_along_axis, np.fill_diagonal):
-    refuse(_function, "it writes into its argument, and traced arrays are immutable; use np.where or "
-                      "lamella.update(x, index, values), which return a new array")  # fmt: skip
+    refuse(
+        _function,
+        "it writes into its argument, and traced arrays are immutable; use np.where or "
+        "lamella.update(x, index, values), which return a new array",
+    )

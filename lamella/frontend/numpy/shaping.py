@@ -255,7 +255,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Tracer:
 
 
 @implements(np.tile)
-def tile(A: Any, reps: Any) -> Tracer:  # noqa: N803  NumPy's name
+def tile(A: Any, reps: Any) -> Tracer:
     a = p.value(A)
     counts = tuple(int(r) for r in np.atleast_1d(reps))
     rank = max(a.ndim, len(counts))

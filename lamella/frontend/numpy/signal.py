@@ -43,7 +43,9 @@ def _per_axis(x: Any, ndim: int, kind: Any) -> list[tuple[Any, Any]]:
     if isinstance(x, dict):
         return []
     if not any(isinstance(leaf, Tracer) for leaf in _leaves(x)):
-        return [tuple(map(kind, pair)) for pair in np.broadcast_to(np.asarray(x), (ndim, 2)).tolist()]
+        return [
+            tuple(map(kind, pair)) for pair in np.broadcast_to(np.asarray(x), (ndim, 2)).tolist()
+        ]
     if isinstance(x, Tracer) and x.ndim == 0:
         return [(x, x)] * ndim
     pairs = [item if isinstance(item, (tuple, list)) else (item, item) for item in x]
@@ -88,7 +90,9 @@ def _pad_by_index(array: Tracer, axis: int, low: int, high: int, mode: str) -> T
     if low == high == 0:
         return array
     source = np.pad(np.arange(n), (low, high), mode)
-    return _attach(array, axis, [_pick(array, axis, source[:low]), _pick(array, axis, source[low + n :])])
+    return _attach(
+        array, axis, [_pick(array, axis, source[:low]), _pick(array, axis, source[low + n :])]
+    )
 
 
 def _pick(array: Tracer, axis: int, source: np.ndarray) -> Tracer:
@@ -156,7 +160,9 @@ def _slide(a: Any, v: Any, mode: str, name: str) -> Tracer:
     dtype = p.result_type(a, v)
     a, v = p.value(a, dtype), p.value(v, dtype)
     if a.ndim != 1 or v.ndim != 1 or not v.size:
-        raise ValueError(f"{name}: expected two arrays of 1 axis, not empty; got {a.type}, {v.type}")
+        raise ValueError(
+            f"{name}: expected two arrays of 1 axis, not empty; got {a.type}, {v.type}"
+        )
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"{name}: mode must be 'full', 'same' or 'valid', got {mode!r}")
     n, m = a.size, v.size
@@ -170,7 +176,9 @@ def _slide(a: Any, v: Any, mode: str, name: str) -> Tracer:
 
 
 @implements(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Tracer:
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Tracer:
     """In float64, as NumPy's."""
     dtype = p.result_type(x, xp, fp, np.dtype(np.float64))
     x, xp, fp = (p.value(v, dtype) for v in (x, xp, fp))

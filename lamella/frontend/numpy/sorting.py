@@ -175,7 +175,7 @@ _SHAPE = (
     "the shape of its result depends on the data, and a traced program has static shapes; use "
     "np.where(condition, x, y) to choose elements, np.argmax, np.sort or lamella.top_k to find some"
 )
-for _function in (np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all, np.unique_counts,
-                  np.unique_inverse, np.unique_values, np.union1d, np.intersect1d, np.setdiff1d,
-                  np.setxor1d, np.trim_zeros):  # fmt: skip
+for _function in (np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all,
+                  np.unique_counts, np.unique_inverse, np.unique_values, np.union1d,
+                  np.intersect1d, np.setdiff1d, np.setxor1d, np.trim_zeros):  # fmt: skip
     refuse(_function, _SHAPE)

@@ -139,7 +139,9 @@ _skipping(np.nanprod, np.prod)
 
 
 @implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Tracer:
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Tracer:
     a, present = _present(a)
     return np.mean(a, axis, dtype=dtype, keepdims=keepdims, where=present)
 
@@ -240,5 +242,3 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
         return c / c
     spread = np.sqrt(np.diagonal(c))
     return np.clip(c / spread[:, None] / spread[None, :], -1, 1)
-
-
