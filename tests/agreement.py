@@ -1,0 +1,133 @@
+"""Do two evaluations of one Program agree? By as much as rounding may explain, and no more.
+
+How far rounding can move each element is measured: the interpreter runs a few times more with every
+rounded result moved at random by a few units in the last place, and every zero's sign. What moves far
+(cancellation, long sums), may differ far; what changes altogether (a comparison of two numbers that are
+nearly equal) proves nothing; all else must be the same, NaN and infinities included.
+"""
+
+from unittest import mock
+
+import numpy as np
+from programs import EXACT
+
+from lamella import evaluate as interpreter
+from lamella import ops
+from lamella.types import COMPLEX, bfloat16, is_float
+
+#: Units in the last place by which one result is moved, and how often all is run again.
+ULPS, SAMPLES = 4, 4
+#: A difference may be so many times what was measured.
+MARGIN = 16
+
+
+def eps(dtype):
+    return 2.0**-8 if dtype == bfloat16 else float(np.finfo(dtype).eps)
+
+
+def tiny(dtype):
+    return 2.0**-126 if dtype == bfloat16 else float(np.finfo(dtype).tiny)
+
+
+class Perturbed:
+    """An interpreter that rounds at random."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self, program, arrays):
+        env = {**program.constants, **dict(zip(program.inputs, map(np.asarray, arrays)))}
+        with np.errstate(all="ignore"):
+            for eq in program.equations:
+                operands = [env[v] for v in eq.operands]
+                out = self.apply(eq, operands)
+                for v, x in zip(eq.results, out if isinstance(out, tuple) else (out,)):
+                    env[v] = np.asarray(x, v.type.dtype).reshape(v.type.shape)
+        return tuple(env[v] for v in program.outputs)
+
+    def apply(self, eq, operands):
+        name, family = eq.primitive.name, eq.primitive.family
+        dtype = eq.results[0].type.dtype if eq.results else None
+        if family == "control" or name in EXACT or not is_float(dtype):
+            return eq.primitive.numpy(*operands, **eq.attrs)
+        if eq.primitive is ops.convert:
+            exact = np.can_cast(operands[0].dtype, dtype, "safe") or not is_float(operands[0].dtype)
+            y = eq.primitive.numpy(*operands, **eq.attrs)
+            return y if exact else self.moved(y)
+        if family != "elementwise":
+            operands = [self.moved(x) if is_float(x.dtype) else x for x in operands]
+        y = self.moved(eq.primitive.numpy(*operands, **eq.attrs))
+        if name in ("lgamma", "digamma"):  # their zeros are not at representable numbers
+            y = (y + self.noise(np.ones(np.shape(y), dtype))).astype(dtype)
+        return y
+
+    def noise(self, x):
+        """Up to ULPS units in the last place of x, up or down."""
+        u = self.rng.uniform(-ULPS, ULPS, x.shape)
+        return (u * eps(x.dtype) * x.astype(np.float64)).astype(x.dtype)
+
+    def moved(self, x):
+        x = np.asarray(x)
+        y = np.where(np.isfinite(x.astype(np.float64)), x + self.noise(x), x)
+        sign = self.rng.choice([-1.0, 1.0], x.shape)
+        return np.where(x == 0, sign * 0.0, y).astype(x.dtype)
+
+
+def perturbed_runs(run):
+    """What `run()` returns under SAMPLES interpreters that round at random."""
+    found = []
+    for seed in range(SAMPLES):
+        with mock.patch.object(interpreter, "evaluate", Perturbed(seed)):
+            found.append(run())
+    return found
+
+
+def disagreement(expected, actual, samples, overflows=False):
+    """The first difference between two lists of arrays that rounding does not explain, or None.
+
+    overflows: infinities and NaN may stem from float16 results that the other side never rounds.
+    """
+    for k, (e, a, *near) in enumerate(zip(expected, actual, *samples, strict=True)):
+        if (e.shape, e.dtype) != (a.shape, a.dtype):
+            return f"output {k}: expected {e.dtype}{e.shape}, got {a.dtype}{a.shape}"
+        wrong = _wrong(e, a, near, overflows)
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            return (f"output {k}: {int(wrong.sum())} of {wrong.size} elements differ; at {at} expected "
+                    f"{e[at]!r}, got {a[at]!r}, rounding gives {[x[at] for x in near]}")  # fmt: skip
+    return None
+
+
+def _wrong(e, a, near, overflows):
+    if not is_float(e.dtype):
+        stable = np.ones(e.shape, bool)
+        for x in near:
+            stable &= x == e
+        return stable & (a != e) if e.dtype not in COMPLEX else np.zeros(e.shape, bool)
+    dtype = e.dtype
+    e, a, *near = (np.asarray(x, np.float64) for x in (e, a, *near))
+    with np.errstate(all="ignore"):
+        finite, same = np.isfinite(e), (a == e) | (np.isnan(a) & np.isnan(e))
+        settled, spread = np.ones(e.shape, bool), np.zeros(e.shape)
+        for x in near:
+            settled &= np.where(finite, np.isfinite(x), (x == e) | (np.isnan(x) & np.isnan(e)))
+            spread = np.fmax(spread, np.abs(x - e))
+        allowed = MARGIN * spread + 2 * ULPS * eps(dtype) * np.abs(e) + 4 * tiny(dtype)
+        wrong = np.where(finite, ~(np.abs(a - e) <= allowed), ~same & (not overflows))
+    return settled & wrong
+
+
+def has_float16(program):
+    """Does any Value of the Program hold float16, whose range is easily left?"""
+    values = [*program.inputs, *(v for eq in program.equations for v in eq.results)]
+    inner = (p for eq in program.equations for _, p in eq.programs)
+    return any(v.type.dtype == np.float16 for v in values) or any(map(has_float16, inner))
+
+
+def assert_agree(program, arrays, *actual, context=""):
+    """Each list of arrays in `actual` is what `program` returns on `arrays`, but for rounding."""
+    expected = program.run(*arrays)
+    samples = perturbed_runs(lambda: program.run(*arrays))
+    for result in actual:
+        wrong = disagreement(expected, result, samples, has_float16(program))
+        assert wrong is None, f"{context}{wrong}\n{program}"
