@@ -30,8 +30,8 @@ def bits(seed: Any, shape: tuple[int, ...], start: int = 0, beside: Any = None) 
         return _bits(seed, start, size).reshape(shape)
     counter = ops.iota(shape=(size,), axis=0, dtype="uint32")
     counter = counter + np.uint32(start) if start else counter
-    keys = (np.broadcast_to(seed[i], (size,)) for i in (0, 1))
-    return np.reshape(apply(ops.philox, counter, *keys), shape)
+    counter = np.reshape(counter, shape)  # here, so that the draw fuses with its use
+    return apply(ops.philox, counter, *(np.broadcast_to(seed[i], shape) for i in (0, 1)))
 
 
 _BLOCK = 16384  # words whose intermediate results stay in the cache

@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import HALF, accumulator, as_dtype, axes_of, to_float, weak
-from lamella import ops
+from lamella import ops, transforms
+from lamella.frontend.tracer import Tracer
 from lamella.frontend.functions import apply
 
 
@@ -18,10 +19,28 @@ def moments(x, axes, keepdims=False, synchronized=False):
     x, axes = to_float(x), axes_of(axes)
     wide = as_dtype(x, accumulator(x.dtype))
     mean = np.mean(wide, axis=axes, keepdims=True)
-    variance = np.mean(np.square(wide - mean), axis=axes, keepdims=True)
+    variance = _variance(wide, mean, axes)
     if not keepdims:
         mean, variance = np.squeeze(mean, axis=axes), np.squeeze(variance, axis=axes)
     return _narrow(mean, x.dtype), _narrow(variance, x.dtype)
+
+
+def _variance(x, mean, axes):
+    """The mean square distance from `mean`, which is the mean: the gradient through it is zero."""
+    if not isinstance(x, Tracer):
+        return np.mean(np.square(x - mean), axis=axes, keepdims=True)
+
+    @transforms.custom_gradient
+    def variance(x, mean):
+        centred = x - mean
+        n = x.size // max(mean.size, 1)
+
+        def cotangents(g):
+            return g * (centred * weak(2.0 / n, x.dtype)), np.zeros_like(mean)
+
+        return np.mean(np.square(centred), axis=axes, keepdims=True), cotangents
+
+    return variance(x, mean)
 
 
 def _narrow(x, dtype):
