@@ -71,7 +71,7 @@ def _cast_outputs(t: Traced, types: Sequence[Type]) -> Traced:
         from lamella.program import current_builder
 
         outs = current_builder().inline(inner, xs)
-        return [p.convert(y, want.dtype) for y, want in zip(outs, types, strict=True)]
+        return [p.value(y, want.dtype) for y, want in zip(outs, types, strict=True)]
 
     t.program, _ = trace(flat, inner.in_types)
     return t

@@ -56,7 +56,7 @@ def value_and_grad(
     (array(9.), array(6.))
     """
     several = not isinstance(argnums, int)
-    numbers = tuple(argnums) if several else (argnums,)
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -108,7 +108,7 @@ def _value_and_grad(
 def _fresh(x: Any, name: str) -> Tracer:
     """A Value that nothing else uses, equal to `x`: only its uses below count as dependence."""
     x = value(x)
-    if not (is_float(x.dtype) or x.dtype in COMPLEX):
+    if not _is_differentiable(x.type):
         raise TypeError(
             f"grad: {name} is {x.type}; only floating point arrays can be differentiated: "
             "cast it with astype, or leave it out of argnums"
@@ -150,49 +150,35 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     (array(1.),)
     """
     leaves, structure = tree.flatten(primals)
-    paths = tree.paths(primals)
-    for x, path in zip(leaves, paths):
-        if not autodiff.differentiable(_as_value_type(x)):
+    for x, path in zip(leaves, tree.paths(primals)):
+        if not _is_differentiable(_type(x)):
             raise TypeError(f"vjp: argument {path} is {_type(x)}; expected a floating point array")
-    result: dict[str, Any] = {}
 
-    def flat(*xs: Any) -> list[Any]:
-        out = f(*tree.unflatten(structure, xs))
-        out, result["aux"] = out if has_aux else (out, None)
-        flat_aux, result["aux_structure"] = tree.flatten(result["aux"])
-        flat_out, result["structure"] = tree.flatten(out)
-        result["count"] = len(flat_out)
-        return [*flat_out, *flat_aux]
+    def pair(*args: Any) -> Any:
+        return tuple(f(*args)) if has_aux else (f(*args), None)
 
-    program, captured = trace(flat, [_type(x) for x in leaves])
-    outs = _evaluate(program, [*leaves, *captured])
-    out = tree.unflatten(result["structure"], outs[: result["count"]])
+    forward = Traced(pair, structure, [_type(x) for x in leaves])
+    outs = _evaluate(forward.program, [*leaves, *forward.captured])
+    out, aux = tree.unflatten(forward.structure, outs)
+    flat, out_structure = tree.flatten(out)
+
+    def sweep(*operands: Any) -> list[Any]:
+        n = len(leaves)
+        fresh = [_fresh(x, "primal") for x in operands[:n]]
+        start = len(current_builder().equations)
+        ys = current_builder().inline(forward.program, [*fresh, *forward.captured])
+        return autodiff.backward(start, ys[: len(flat)], operands[n:], fresh)
 
     def pullback(cotangents: Any) -> Any:
-        flat_g = _matching_cotangents(cotangents, result["structure"], program.out_types)
-
-        def sweep(*operands: Any) -> list[Any]:
-            n = len(leaves)
-            fresh = [_fresh(x, "primal") for x in operands[:n]]
-            start = len(current_builder().equations)
-            ys = current_builder().inline(program, [*fresh, *captured])[: result["count"]]
-            return autodiff.backward(start, ys, operands[n:], fresh)
-
-        grads = sweep(*leaves, *flat_g) if is_building() else run(sweep, *leaves, *flat_g)
+        gs = _matching_cotangents(cotangents, out_structure, forward.out_types)
+        grads = sweep(*leaves, *gs) if is_building() else run(sweep, *leaves, *gs)
         return tree.unflatten(structure, grads)
 
-    if has_aux:
-        return out, pullback, tree.unflatten(result["aux_structure"], outs[result["count"] :])
-    return out, pullback
+    return (out, pullback, aux) if has_aux else (out, pullback)
 
 
-class _Typed:
-    def __init__(self, type: Type) -> None:
-        self.type = type
-
-
-def _as_value_type(x: Any) -> Any:
-    return _Typed(_type(x))
+def _is_differentiable(t: Type) -> bool:
+    return is_float(t.dtype) or t.dtype in COMPLEX
 
 
 def _type(x: Any) -> Type:

@@ -267,8 +267,8 @@ class Tracer(Value):
 
     def transpose(self, *axes: Any) -> Tracer:
         """This array with permuted axes, reversed where none are given."""
-        axes = axes[0] if len(axes) == 1 else axes or None
-        return self.__array_function__(np.transpose, (), (self, axes), {})
+        order: Any = axes[0] if len(axes) == 1 else axes or None
+        return self.__array_function__(np.transpose, (), (self, order), {})
 
     def flatten(self, order: str = "C") -> Tracer:
         """This array with one axis."""

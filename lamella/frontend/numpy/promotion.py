@@ -56,7 +56,8 @@ def _lift(x: Any, dtype: Any) -> Tracer:
     dtype_of(array.dtype)
     if _is_uniform(array):
         return full(array.shape, array.dtype, array.reshape(-1)[0])
-    return current_builder().lift(array)
+    tracer: Any = current_builder().lift(array)
+    return tracer
 
 
 def _is_uniform(array: np.ndarray) -> bool:

@@ -43,12 +43,11 @@ def _per_axis(x: Any, ndim: int, kind: Any) -> list[tuple[Any, Any]]:
     if isinstance(x, dict):
         return []
     if not any(isinstance(leaf, Tracer) for leaf in _leaves(x)):
-        return [
-            tuple(map(kind, pair)) for pair in np.broadcast_to(np.asarray(x), (ndim, 2)).tolist()
-        ]
+        rows = np.broadcast_to(np.asarray(x), (ndim, 2)).tolist()
+        return [(kind(low), kind(high)) for low, high in rows]
     if isinstance(x, Tracer) and x.ndim == 0:
         return [(x, x)] * ndim
-    pairs = [item if isinstance(item, (tuple, list)) else (item, item) for item in x]
+    pairs: Any = [item if isinstance(item, (tuple, list)) else (item, item) for item in x]
     return pairs * ndim if len(pairs) == 1 else pairs
 
 
