@@ -221,7 +221,8 @@ class _Writer:
 
     def _row(self, j: Int) -> tuple[Int, list[str]]:
         """The row that index j names, and the conditions under which there is one."""
-        code, row, valid = self.code, 0, []
+        code, valid = self.code, []
+        row: Int = 0
         for axis, size in enumerate(self.s.axes):
             lanes = load(
                 code, self.indices, self.index_type, [self._var(j), Index.of(code, axis)], None

@@ -43,7 +43,8 @@ from lamella.ops.arithmetic import (
     sub,
     trunc,
 )
-from lamella.ops.complex import complex_ as complex, fft, ifft, imag, irfft, real, rfft
+from lamella.ops.complex import complex_ as complex
+from lamella.ops.complex import fft, ifft, imag, irfft, real, rfft
 from lamella.ops.contraction import contract
 from lamella.ops.control import call, fused, switch
 from lamella.ops.cumulative import cummax, cummin, cumprod, cumsum
@@ -57,9 +58,11 @@ from lamella.ops.layout import (
     iota,
     pad,
     reshape,
-    slice_ as slice,
     stop_gradient,
     transpose,
+)
+from lamella.ops.layout import (
+    slice_ as slice,
 )
 from lamella.ops.linalg import (
     cholesky,
@@ -77,7 +80,10 @@ from lamella.ops.linalg import (
 )
 from lamella.ops.loops import while_loop
 from lamella.ops.random import philox
-from lamella.ops.reduction import argmax, argmin, max_ as max, min_ as min, prod, sum_ as sum
+from lamella.ops.reduction import argmax, argmin, prod
+from lamella.ops.reduction import max_ as max
+from lamella.ops.reduction import min_ as min
+from lamella.ops.reduction import sum_ as sum
 from lamella.ops.scan import scan
 from lamella.ops.scatter import dynamic_update_slice, scatter_add, scatter_nd
 from lamella.ops.sort import argsort, sort, top_k

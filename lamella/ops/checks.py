@@ -28,7 +28,7 @@ def same_length(name: str, t: Type, **tuples: Sequence[int]) -> None:
     for what, values in tuples.items():
         if len(values) != t.ndim:
             raise ValueError(
-                f"{name}: {what}={tuple(values)} must have one entry for each of the {t.ndim} axes of {t}"
+                f"{name}: {what}={tuple(values)} must have one entry for each axis of {t}"
             )
 
 

@@ -30,7 +30,7 @@ def _typing(a: Type, b: Type, *, spec: str, shape: Shape) -> Type:
 
 
 def _looped(maps: IndexMap, extents: dict[str, int]) -> tuple[str, ...]:
-    """Axes to loop over so that no dimension mixes two of the rest, nor repeats one in the result."""
+    """Axes to loop over, so that each dimension keeps at most one and the result repeats none."""
     looped: set[str] = set()
     for dim in (*maps.a, *maps.b, *maps.out):
         rest = sorted((x for x, _ in dim.terms if x not in looped), key=extents.__getitem__)

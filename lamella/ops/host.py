@@ -1,4 +1,4 @@
-"""Primitives that run their NumPy meaning through a callback: what LAPACK and FFT libraries do well."""
+"""Primitives that run their NumPy meaning by callback: what LAPACK and FFT libraries do well."""
 
 from __future__ import annotations
 

@@ -168,14 +168,15 @@ def check_nd(name: str, x: Type, indices: Type) -> int:
     checks.indices(name, indices)
     if indices.ndim == 0 or indices.shape[-1] > x.ndim:
         raise ValueError(
-            f"{name}: the last axis of indices {indices} must hold at most {x.ndim} coordinates of {x}"
+            f"{name}: the last axis of indices {indices} must hold at most {x.ndim} coordinates "
+            f"of {x}"
         )
     return indices.shape[-1]
 
 
 def _gather_nd_typing(x: Type, indices: Type) -> Type:
     k = check_nd("gather_nd", x, indices)
-    if 0 in x.shape[:k] and math.prod(indices.shape[:-1]):
+    if 0 in x.shape[:k] and 0 not in indices.shape[:-1]:
         raise ValueError(f"gather_nd: cannot take elements from the empty {x}")
     return Type((*indices.shape[:-1], *x.shape[k:]), x.dtype)
 

@@ -31,10 +31,6 @@ def view(name: str, *, lower: Callable[..., Any], **rules: Any) -> Primitive:
     return Primitive(name=name, family="view", lower=view_map, **rules)
 
 
-def _reals(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
-    return lambda rng: rng.normal(size=shape)
-
-
 def _samples(*cases: tuple[Shape, dict[str, Any]]) -> Callable[..., Any]:
     return lambda rng: [((rng.normal(size=shape),), attrs) for shape, attrs in cases]
 
@@ -99,7 +95,7 @@ def _reshape_typing(x: Type, *, shape: Shape) -> Type:
 
 
 def _blocks(a: Shape, b: Shape) -> list[tuple[list[int], list[int]]]:
-    """Pairs of runs of axes of `a` and `b` of equal size, as short as possible; no axis of size 1."""
+    """Pairs of runs of axes of `a` and `b` of equal size, the shortest; without axes of size 1."""
     left = [i for i, n in enumerate(a) if n != 1]
     right = [i for i, n in enumerate(b) if n != 1]
     blocks = []

@@ -293,7 +293,7 @@ def _svd_numpy(a: np.ndarray, *, full_matrices: bool, compute_uv: bool) -> Any:
 def _svd_vjp(gs: Any, ys: Any, a: Any, *, full_matrices: bool, compute_uv: bool) -> Any:
     only_real("svd", a)
     if not compute_uv:
-        u, s, vh = ops.svd(a, full_matrices=False, compute_uv=True)
+        u, _, vh = ops.svd(a, full_matrices=False, compute_uv=True)
         return (u * gs[..., None, :]) @ vh
     if full_matrices and a.type.shape[-1] != a.type.shape[-2]:
         if gs[0] is not None or gs[2] is not None:

@@ -85,7 +85,7 @@ def linearize(body: Program, wanted: Sequence[bool], nonzero: Sequence[bool]) ->
         cotangents = [next(found) if w else None for w in wanted]
     builder.closed = True
     forward, backward = builder.equations[:n], builder.equations[n:]
-    outer = {inner: value for value, inner in builder.captures.items()}
+    outer: dict[Value, Value] = {inner: value for value, inner in builder.captures.items()}
     return Linearized(inputs, outputs, gs, cotangents, forward, backward, builder.constants, outer)
 
 
@@ -254,7 +254,7 @@ class ScanGradient:
 
     def _backward_body(self, fixed: Any, carry: Any, sums: Any, slices: Any, equations: Any,
                        stacked: Any) -> Program:  # fmt: skip
-        """(*fixed, *carry cotangents, *accumulators, *slices) -> (*carry, *accumulators, *stacked)"""
+        """(*fixed, *cotangents, *totals, *slices) -> (*cotangents, *totals, *stacked)"""
         builder = Builder()
         accumulated = [s.accumulated for s in sums if s and s.accumulated]
         env = {v: builder.make_value(v.type) for v in (*fixed, *carry, *slices)}

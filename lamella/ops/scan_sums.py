@@ -25,7 +25,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Sum:
-    """accumulated: values to be added up in the carry; terms: what can wait until after the scan."""
+    """accumulated: values to add up in the carry; terms: what can wait until after the scan."""
 
     accumulated: list[Value]
     terms: list[Term]

@@ -37,7 +37,7 @@ def _windows(name: str, x: Type, size: Shape, strides: Shape, low: Shape, high: 
 
 
 def _offsets(x: np.ndarray, fill: Any, count: Shape, attrs: dict[str, Shape]) -> Any:
-    """For every offset in a window, in order: the elements there, one per window; a view of a copy."""
+    """For every offset in a window, in order: the padded array, and the index of its elements."""
     low, high, size, strides = (attrs[k] for k in ("low", "high", "size", "strides"))
     padded = np.full([n + a + b for n, a, b in zip(x.shape, low, high)], fill, x.dtype)
     padded[tuple(slice(a, a + n) for a, n in zip(low, x.shape))] = x

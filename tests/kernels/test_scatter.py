@@ -5,7 +5,7 @@ import ctypes
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamella import native, ops
@@ -134,6 +134,7 @@ def test_large_tables_in_many_chunks(rng, rows, inner, count):
     check(ops.scatter_add, (x, indices, updates), {"axis": 0})
 
 
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_random_scatters(data):
     shape = tuple(data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
