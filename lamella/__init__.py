@@ -14,6 +14,23 @@ from lamella.control import (
     while_loop,
 )
 from lamella.control import map_ as map
+from lamella.frontend.functions import (
+    contract,
+    digamma,
+    dynamic_slice,
+    dynamic_update_slice,
+    erf,
+    erfc,
+    erfinv,
+    lgamma,
+    normal,
+    random_bits,
+    rsqrt,
+    sigmoid,
+    top_k,
+    uniform,
+    update,
+)
 from lamella.jit import jit
 from lamella.transforms import (
     checkpoint,
@@ -30,7 +47,8 @@ from lamella.version import __version__
 _install(select=True)
 
 __all__ = [
-    "__version__", "associative_scan", "checkpoint", "cond", "custom_gradient", "fori_loop", "grad",
-    "jit", "jvp", "map", "scan", "stop_gradient", "switch", "value_and_grad", "vjp", "vmap",
-    "while_loop",
+    "__version__", "associative_scan", "checkpoint", "cond", "contract", "custom_gradient", "digamma",
+    "dynamic_slice", "dynamic_update_slice", "erf", "erfc", "erfinv", "fori_loop", "grad", "jit",
+    "jvp", "lgamma", "map", "normal", "random_bits", "rsqrt", "scan", "sigmoid", "stop_gradient",
+    "switch", "top_k", "uniform", "update", "value_and_grad", "vjp", "vmap", "while_loop",
 ]  # fmt: skip
