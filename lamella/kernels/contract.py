@@ -14,20 +14,24 @@ registers, because they are split over chunks or blocks, they go to a scratch ar
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 from lamella import indexmap, ops
 from lamella.indexmap import IndexMap
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_ending import Epilogue, Store
-from lamella.kernels.contract_gather import gather_form
+from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
-from lamella.kernels.contract_kernel import ContractionKernel
+from lamella.kernels.contract_kernel import ContractionKernel, Ending
 from lamella.kernels.contract_nest import linear_form
 from lamella.kernels.contract_plan import Plan, make_plan
+from lamella.kernels.contract_split import count_blocks
+from lamella.kernels.contract_stage import SLACK, panel_grid, panel_layout, panel_text
 from lamella.kernels.emit_code import Code
 from lamella.kernels.kernel import CannotFuse, Kernel, Launch, Lowered
 from lamella.kernels.loop import body_key, lower_loop
+from lamella.kernels.text import Int
 from lamella.native import Target
 from lamella.program import Builder, Equation, Program, Value, building
 from lamella.types import COMPLEX, Type
@@ -41,16 +45,14 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     eq = _contract_equation(body)
     maps = indexmap.parse(eq.attrs["spec"])
     math = Arithmetic(eq.results[0].type.dtype)
+    region = Region(body, eq, math, target)
     plans = _plans(maps, eq, math, target)
     if plans is None:
-        return _generic(body, eq, maps, target)
-    if _through_scratch(plans, eq, body, math):
-        return _in_two_steps(body, eq, plans[0], math, target)
-    key = body_key(body, target).replace("loop", "contract", 1)
-    launches = [
-        _launch(plan, body, eq, math, f"{key} nest {i}") for i, plan in enumerate(plans)
-    ]
-    return Lowered(tuple(launches), inplace=_inplace(body, eq))
+        return region.generic(maps)
+    direct = body.outputs == eq.results and math.element == math.sum
+    if any(p.partials > 1 or (p.accumulates and not direct) for p in plans):
+        return region.in_two_steps(plans[0])
+    return region.in_one_step(plans)
 
 
 def _contract_equation(body: Program) -> Equation:
@@ -81,40 +83,149 @@ def _plans(maps: IndexMap, eq: Equation, math: Arithmetic, target: Target) -> li
     nests = gather_form(maps, a, b, out)
     if nests is None or 0 in out:
         return None
+    shared = _shared_axis(nests)
     plans = []
     for nest in nests:
-        loops = linear_form(nest, a, b, out, math.sum_dtype.itemsize)
-        plan = loops and make_plan(loops, math.sum_dtype.itemsize, target)
+        loops = linear_form(nest, a, b, out, math.sum_dtype.itemsize, shared)
+        plan = loops and make_plan(loops, math.sum_dtype.itemsize, target, shared)
         if plan is None or (len(nests) > 1 and (plan.partials > 1 or plan.accumulates)):
             return None
         plans.append(plan)
     return plans
 
 
-# ----------------------------------------------------------------------------------- one step
+def _shared_axis(nests: list[Nest]) -> str | None:
+    """The axis whose blocks are the chunks of several nests: the images of a batch."""
+    if len(nests) == 1:
+        return None
+    axis = nests[0].maps.out[0].axis
+    same = all(axis == nest.maps.out[0].axis for nest in nests)
+    return axis if same else None
 
 
-def _launch(plan: Plan, body: Program, eq: Equation, math: Arithmetic, key: str) -> Launch:
-    """The kernel of one nest with the whole body; its arguments are inputs and outputs."""
-    values = (*body.inputs, *body.outputs)
-    make = partial(_body_text, plan, body, eq, math)
-    nbytes = sum(v.type.nbytes for v in values)
-    kernel = Kernel(key, make, plan.n_chunks, (None,) * len(values), plan.flops, nbytes)
-    return Launch(kernel, tuple(range(len(values))))
+class Region:
+    """Collects the launches of one body and their scratch arrays."""
+
+    def __init__(self, body: Program, eq: Equation, math: Arithmetic, target: Target) -> None:
+        self.body, self.eq, self.math, self.target = body, eq, math, target
+        self.key = body_key(body, target).replace("loop", "contract", 1)
+        self.operands = [body.inputs.index(v) for v in eq.operands]
+        self.launches: list[Launch] = []
+        self.scratch: list[int] = []
+
+    def _array(self, nbytes: int) -> int:
+        """The argument number of a new scratch array."""
+        self.scratch.append(nbytes)
+        return len(self.body.inputs) + len(self.body.outputs) + len(self.scratch) - 1
+
+    def _launch(self, name: str, make: Callable[[], str], n_chunks: int, flops: int,
+                *arguments: int) -> None:  # fmt: skip
+        types = [v.type for v in (*self.body.inputs, *self.body.outputs)]
+        sizes = [t.nbytes for t in types] + self.scratch
+        kernel = Kernel(f"{self.key} {name}", make, n_chunks, (None,) * len(arguments),
+                        flops, sum(sizes[j] for j in arguments))  # fmt: skip
+        self.launches.append(Launch(kernel, arguments))
+
+    def _sources(self, plan: Plan, number: int) -> list[int]:
+        """The arguments that hold the operands: the arrays, or panels made of them."""
+        found = list(self.operands)
+        for k in (0, 1):
+            if plan.shared[k]:
+                access, extents = plan.loops.operands[k].access, plan.loops.extents
+                panel = panel_layout(plan.tile, access, extents)
+                array = self._array(panel.size * self.math.sum_dtype.itemsize + SLACK)
+                make = partial(panel_text, self.math, panel, access, extents, plan.tile.lanes)
+                chunks = count_blocks(extents, panel_grid(panel, extents[panel.lane]))
+                self._launch(f"nest {number} panel {k}", make, chunks, 0, found[k], array)
+                found[k] = array
+        return found
+
+    def in_one_step(self, plans: list[Plan]) -> Lowered:
+        """Every nest with the whole body; nests with the same chunks are one kernel."""
+        sources = [self._sources(plan, i) for i, plan in enumerate(plans)]
+        together = len({plan.n_chunks for plan in plans}) == 1
+        groups = [range(len(plans))] if together else [[i] for i in range(len(plans))]
+        count = len(self.body.inputs) + len(self.body.outputs)
+        for group in groups:
+            arguments = list(range(count))
+            arguments += sorted({j for i in group for j in sources[i] if j >= count})
+            places = [[arguments.index(j) for j in sources[i]] for i in group]
+            mine = [plans[i] for i in group]
+            make = partial(_body_text, mine, places, self.body, self.eq, self.math)
+            flops = sum(plan.flops for plan in mine)
+            self._launch(f"nests {group}", make, mine[0].n_chunks, flops, *arguments)
+        return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
+
+    def in_two_steps(self, plan: Plan) -> Lowered:
+        """Sums to a scratch array [part][result], then the rest of the body over it."""
+        out = self.eq.results[0].type
+        sources = self._sources(plan, 0)
+        sums = Type((plan.partials, *out.shape), self.math.sum_dtype)
+        array = self._array(sums.nbytes)
+        make = partial(_sums_text, plan, self.math)
+        self._launch("sums", make, plan.n_chunks, plan.flops, *sources, array)
+        return self.followed(sums, array)
+
+    def generic(self, maps: IndexMap) -> Lowered:
+        """Element by element, then the rest of the body."""
+        a, b, out = (v.type for v in (*self.eq.operands, *self.eq.results))
+        lowered = lower_generic(maps, a, b, out)
+        done = self.body.outputs == self.eq.results
+        result = len(self.body.inputs) if done else self._array(out.nbytes)
+        numbers = [*self.operands, result, *(self._array(n) for n in lowered.scratch)]
+        (launch,) = lowered.launches
+        self.launches.append(Launch(launch.kernel, tuple(numbers)))
+        if done:
+            return Lowered(tuple(self.launches), tuple(self.scratch))
+        return self.followed(out, result)
+
+    def followed(self, sums: Type, array: int) -> Lowered:
+        """A loop kernel for the rest of the body; `array` holds the contraction's sums."""
+        n_in, n_out = len(self.body.inputs), len(self.body.outputs)
+        rest, used = _rest(self.body, self.eq, sums)
+        lowered = lower_loop(rest, self.target)
+        numbers = [array, *used, *range(n_in, n_in + n_out)]
+        numbers += [self._array(nbytes) for nbytes in lowered.scratch]
+        for launch in lowered.launches:
+            arguments = tuple(numbers[i] for i in launch.arguments)
+            self.launches.append(Launch(launch.kernel, arguments))
+        inplace = frozenset(
+            (used[i - 1], j) for i, j in lowered.inplace
+            if i > 0 and used[i - 1] not in self.operands
+        )  # fmt: skip
+        return Lowered(tuple(self.launches), tuple(self.scratch), inplace)
 
 
-def _body_text(plan: Plan, body: Program, eq: Equation, math: Arithmetic) -> str:
+def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Equation,
+               math: Arithmetic) -> str:  # fmt: skip
+    """Nests with the whole body; places: the arguments that hold each nest's operands."""
     code = Code()
-    pointers = {v: code.array(j) for j, v in enumerate((*body.inputs, *body.outputs))}
-    kernel = ContractionKernel(code, math, plan, [pointers[v] for v in eq.operands])
-    ending: Epilogue | Store
-    if body.outputs == eq.results:
-        ending = Store(kernel, pointers[eq.results[0]], wide=False)
-    else:
-        pointers.pop(eq.results[0], None)
-        outputs = {v: code.array(len(body.inputs) + j) for j, v in enumerate(body.outputs)}
-        ending = Epilogue(kernel, body, eq.results[0], {**pointers, **outputs})
-    kernel.emit(ending, ending.start_of_chunk)
+    values = (*body.inputs, *body.outputs)
+    arrays = [code.array(j) for j in range(max(len(values), 1 + max(map(max, places))))]
+    inputs, outputs = arrays[: len(body.inputs)], arrays[len(body.inputs) : len(values)]
+    pointers = {**dict(zip(body.inputs, inputs)), **dict(zip(body.outputs, outputs))}
+    kernels: list[tuple[ContractionKernel, Ending]] = []
+    for plan, place in zip(plans, places):
+        kernel = ContractionKernel(code, math, plan, [arrays[j] for j in place])
+        plain = body.outputs == eq.results
+        store = Store(kernel, outputs[0], wide=False) if plain else None
+        kernels.append((kernel, store or Epilogue(kernel, body, eq.results[0], pointers)))
+    return _chunks(code, kernels)
+
+
+def _sums_text(plan: Plan, math: Arithmetic) -> str:
+    code = Code()
+    a, b, sums = (code.array(j) for j in range(3))
+    kernel = ContractionKernel(code, math, plan, [a, b])
+    return _chunks(code, [(kernel, Store(kernel, sums, wide=True))])
+
+
+def _chunks(code: Code, kernels: list[tuple[ContractionKernel, Ending]]) -> str:
+    def chunk(number: Int, _: list[str]) -> None:
+        for kernel, ending in kernels:
+            kernel.chunk(number, ending)
+
+    code.loop("%hi", chunk, start="%lo")
     return code.kernel()
 
 
@@ -130,78 +241,6 @@ def _inplace(body: Program, eq: Equation) -> frozenset[tuple[int, int]]:
         for j, y in enumerate(body.outputs)
         if x not in elsewhere and x.type == y.type
     )
-
-
-# ---------------------------------------------------------------------------------- two steps
-
-
-def _through_scratch(plans: list[Plan], eq: Equation, body: Program, math: Arithmetic) -> bool:
-    """Whether a second kernel must finish what the first has summed."""
-    direct = body.outputs == eq.results and math.element == math.sum
-    return any(p.partials > 1 or (p.accumulates and not direct) for p in plans)
-
-
-def _in_two_steps(
-    body: Program, eq: Equation, plan: Plan, math: Arithmetic, target: Target
-) -> Lowered:
-    """Sums to a scratch array [part][result], then the rest of the body over it."""
-    out = eq.results[0].type
-    scratch = Type((plan.partials, *out.shape), math.sum_dtype)
-    a, b = (body.inputs.index(v) for v in eq.operands)
-    sums = len(body.inputs) + len(body.outputs)
-    key = f"contract {eq.attrs['spec']} {eq.operands[0].type} {eq.operands[1].type} {out} sums"
-    nbytes = scratch.nbytes + sum(v.type.nbytes for v in eq.operands)
-    make = partial(_sums_text, plan, math)
-    kernel = Kernel(key + f" {target.vector_bytes}", make, plan.n_chunks, (None,) * 3,
-                    plan.flops, nbytes)  # fmt: skip
-    first = Launch(kernel, (a, b, sums))
-    return _followed(body, eq, first, scratch, target)
-
-
-def _sums_text(plan: Plan, math: Arithmetic) -> str:
-    code = Code()
-    a, b, sums = (code.array(j) for j in range(3))
-    kernel = ContractionKernel(code, math, plan, [a, b])
-    store = Store(kernel, sums, wide=True)
-    kernel.emit(store, store.start_of_chunk)
-    return code.kernel()
-
-
-def _generic(body: Program, eq: Equation, maps: IndexMap, target: Target) -> Lowered:
-    """Element by element, then the rest of the body."""
-    a, b, out = (v.type for v in (*eq.operands, *eq.results))
-    x, y = (body.inputs.index(v) for v in eq.operands)
-    lowered = lower_generic(maps, a, b, out)
-    n = len(body.inputs)
-    if body.outputs == eq.results:
-        numbers = (x, y, n, n + 1)
-        (launch,) = lowered.launches
-        arguments = numbers[: len(launch.arguments)]
-        return Lowered((Launch(launch.kernel, arguments),), lowered.scratch)
-    sums = n + len(body.outputs)
-    numbers = (x, y, sums, sums + 1)
-    (launch,) = lowered.launches
-    first = Launch(launch.kernel, numbers[: len(launch.arguments)])
-    return _followed(body, eq, first, out, target, lowered.scratch)
-
-
-def _followed(
-    body: Program, eq: Equation, first: Launch, sums: Type, target: Target,
-    more: tuple[int, ...] = (),
-) -> Lowered:  # fmt: skip
-    """`first`, which leaves the contraction in a scratch array, then a loop kernel for the rest."""
-    n_in, n_out = len(body.inputs), len(body.outputs)
-    rest, used = _rest(body, eq, sums)
-    lowered = lower_loop(rest, target)
-    scratch = (sums.nbytes, *more)
-    numbers = [n_in + n_out, *used, *range(n_in, n_in + n_out)]
-    numbers += [n_in + n_out + len(scratch) + k for k in range(len(lowered.scratch))]
-    launches = [
-        Launch(x.kernel, tuple(numbers[i] for i in x.arguments)) for x in lowered.launches
-    ]
-    inplace = {(used[i - 1], j) for i, j in lowered.inplace if i > 0}
-    inplace = {(i, j) for i, j in inplace if body.inputs[i] not in eq.operands}
-    return Lowered((first, *launches), (*scratch, *lowered.scratch), frozenset(inplace))
 
 
 def _rest(body: Program, eq: Equation, sums: Type) -> tuple[Program, list[int]]:

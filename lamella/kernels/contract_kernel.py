@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
@@ -21,8 +21,15 @@ from lamella.kernels.text import Int
 #: A panel of b of at most this many bytes stays in the first-level cache while rows pass by.
 PANEL_BYTES = 24 << 10
 
-#: Called with the blocks, the shape, the position of the tile in its block and the sums.
-Ending = Callable[[Blocks, Shape, dict[str, Int], list[str]], None]
+
+class Ending(Protocol):
+    """What becomes of the sums."""
+
+    def start_of_chunk(self, blocks: Blocks) -> None:
+        """Called in front of a chunk's loops."""
+
+    def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
+        """Take the sums of a tile of `shape` at position `at` in its blocks."""
 
 
 class ContractionKernel:
@@ -33,22 +40,16 @@ class ContractionKernel:
         self.loops, self.tile = plan.loops, plan.tile
         self.arrays = arrays
         self.blocks = Blocks(code, dict(self.loops.extents))
-        self.readers: list[Reader] = []
-        self.pointers: list[str] = []
         self.first: str | None = None  # i1: the first block of the sums
 
-    def emit(self, ending: Ending, start_of_chunk: Callable[[Blocks], None]) -> None:
-        """All loops; start_of_chunk is called in front of each chunk's."""
-
-        def chunk(number: Int, _: list[str]) -> None:
-            self.blocks = Blocks(self.code, dict(self.loops.extents))
-            self.blocks.chunk(self.plan.grid, number)
-            start_of_chunk(self.blocks)
-            self.sources = list(self.arrays)
-            self.staged: list[Reader | None] = [None, None]
-            self._outer(0, [], ending)
-
-        self.code.loop("%hi", chunk, start="%lo")
+    def chunk(self, number: Int, ending: Ending) -> None:
+        """All loops of chunk `number`."""
+        self.blocks = Blocks(self.code, dict(self.loops.extents))
+        self.blocks.chunk(self.plan.grid, number)
+        ending.start_of_chunk(self.blocks)
+        self.sources = list(self.arrays)
+        self.staged: list[Reader | None] = [None, None]
+        self._outer(0, [], ending)
 
     # ------------------------------------------------------------------------- outer loops
 
@@ -97,9 +98,13 @@ class ContractionKernel:
             starts = {x: self.blocks.start[x] for x in self.loops.blocked}
             copy.copy(starts, self.sources[k], target)
             self.sources[k] = target
+        if self.plan.shared[k]:
+            self._read_shared(k)
+            return
         base = self.code.at(self.sources[k], self._origin(k), self._scalar(wide))
         if self.plan.panels[k]:
-            panel = panel_layout(self.tile, access, self.blocks)
+            lengths = {x: self.blocks.longest(x) for x in self.loops.extents}
+            panel = panel_layout(self.tile, access, lengths)
             target = self._stack(panel.size)
             copier = PanelCopy(self.code, self.math, panel, access, wide, self.tile.lanes)
             if not self.loops.empty:
@@ -109,6 +114,15 @@ class ContractionKernel:
         else:
             self.staged[k] = Reader(access, access[lane], self.tile.width * access[lane], wide)
             self.sources[k] = base
+
+    def _read_shared(self, k: int) -> None:
+        """Operand k is panels already, of the whole array."""
+        panel = panel_layout(self.tile, self.loops.operands[k].access, self.loops.extents)
+        start, lane = self.blocks.start, self.tile.lane
+        terms = [(start[x], s) for x, s in panel.access.strides.items()]
+        terms.append((self.code.div(start[lane], self.tile.width), panel.tile_stride))
+        self.sources[k] = self.code.at(self.sources[k], self.code.linear(terms), self.math.sum)
+        self.staged[k] = Reader(panel.access, 1, panel.tile_stride, True)
 
     def _origin(self, k: int) -> Int:
         """The element offset of the current block in the array or in its box."""

@@ -77,8 +77,15 @@ class Loops:
         return self.out[axis] == 0
 
 
-def linear_form(nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int) -> Loops | None:
-    """The nest with strides, boxes where needed and axes merged; None where boxes are too large."""
+def linear_form(
+    nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int, keep: str | None = None
+) -> Loops | None:
+    """The nest with strides, boxes where needed and axes merged; None where boxes are too large.
+
+    Axis `keep` is not merged with others.
+    """
+    if nest.empty:
+        return _empty(nest, out, keep)
     blocked: dict[str, int] = {}
     for dims, shape in ((nest.maps.a, a), (nest.maps.b, b)):
         if ragged(dims, shape, nest.extents):
@@ -90,9 +97,14 @@ def linear_form(nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int) -> Lo
     operands = [_operand(dims, shape, nest.extents, blocked)
                 for dims, shape in ((nest.maps.a, a), (nest.maps.b, b))]  # fmt: skip
     target = _strided(nest.maps.out, out)
-    return _merged(
-        Loops(nest.extents, *operands, target, _product(out), blocked, nest.empty)
-    )
+    return _merged(Loops(nest.extents, *operands, target, _product(out), blocked, False), keep)
+
+
+def _empty(nest: Nest, out: Shape, keep: str | None) -> Loops:
+    """Only the result's axes: nothing is read."""
+    target, nothing = _strided(nest.maps.out, out), Operand(Linear({}))
+    extents = {x: nest.extents[x] for x in target.strides}
+    return _merged(Loops(extents, nothing, nothing, target, _product(out), {}, True), keep)
 
 
 def ragged(dims: Dims, shape: Shape, extents: Extents) -> bool:
@@ -167,16 +179,17 @@ def _product(sizes: tuple[int, ...]) -> int:
     return product
 
 
-def _merged(loops: Loops) -> Loops:
+def _merged(loops: Loops, keep: str | None) -> Loops:
     """Axes p, q become one where stepping p is stepping q extent(q) times, in all three arrays."""
     extents = dict(loops.extents)
+    fixed = {*loops.blocked, keep}
     arrays = [dict(x.strides) for x in (loops.a.access, loops.b.access, loops.out)]
     found = True
     while found:
         found = None
         for p in extents:
             for q in extents:
-                if p != q and not {p, q} & loops.blocked.keys() and all(
+                if p != q and not {p, q} & fixed and all(
                     s.get(p, 0) == s.get(q, 0) * extents[q] for s in arrays
                 ) and (arrays[2].get(p, 0) == 0) == (arrays[2].get(q, 0) == 0):  # fmt: skip
                     found = (p, q)

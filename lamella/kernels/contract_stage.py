@@ -1,19 +1,20 @@
 """Staging: copying an operand to where and how the tiles want to read it.
 
-A box is a part of the operand with zeros where it reaches out of bounds. A panel holds the operand's
-current block with the lane axis contiguous: [lane tile][other axes][lanes of a tile].
+A box is a part of the operand with zeros where it reaches out of bounds. A panel holds a block of
+the operand with the lane axis contiguous: [lane tile][other axes][lanes of a tile].
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
 from lamella.kernels.contract_nest import Box, Linear, strides_of
-from lamella.kernels.contract_plan import Tile
+from lamella.kernels.contract_split import Tile
+from lamella.kernels.emit_code import Code
 from lamella.kernels.text import Int, Text, vector_type
 
 #: Stages are over-read and over-written by less than two vectors.
@@ -119,14 +120,44 @@ class Panel:
     size: int
 
 
-def panel_layout(tile: Tile, source: Linear, blocks: Blocks) -> Panel:
-    """The layout for the longest current blocks of the axes that the source depends on."""
+def panel_layout(tile: Tile, source: Linear, lengths: Mapping[str, int]) -> Panel:
+    """The layout for blocks of at most `lengths` of the axes that the source depends on."""
     others = [x for x in source.strides if x != tile.lane]
     others.sort(key=lambda x: -abs(source[x]))
-    sizes = (*(blocks.longest(x) for x in others), tile.width)
-    access = Linear({x: s for x, s in zip(others, strides_of(sizes))})
-    tiles = -(-blocks.longest(tile.lane) // tile.width)
+    sizes = (*(lengths[x] for x in others), tile.width)
+    access = Linear(dict(zip(others, strides_of(sizes))))
+    tiles = -(-lengths[tile.lane] // tile.width)
     return Panel(tile.lane, tile.width, math.prod(sizes), access, tiles * math.prod(sizes))
+
+
+#: Chunks of a kernel that copies to panels.
+PANEL_CHUNKS = 16
+
+
+def panel_grid(panel: Panel, extent: int) -> dict[str, int]:
+    """The grid of the kernel that copies a whole operand to panels: lane tiles."""
+    tiles = -(-extent // panel.width)
+    return {panel.lane: min(extent, -(-tiles // PANEL_CHUNKS) * panel.width)}
+
+
+def panel_text(math: Arithmetic, panel: Panel, source: Linear, extents: dict[str, int],
+               lanes: int) -> str:  # fmt: skip
+    """The kernel that copies a whole operand to panels; arguments: the operand, the panels."""
+    code = Code()
+    array, target = code.array(0), code.array(1)
+    axes = {x: n for x, n in extents.items() if source[x]}
+
+    def chunk(number: Int, _: list[str]) -> None:
+        blocks = Blocks(code, axes)
+        blocks.chunk(panel_grid(panel, axes[panel.lane]), number)
+        start = blocks.start[panel.lane]
+        first = code.linear([(start, source[panel.lane])], source.offset)
+        tile = code.mul(code.div(start, panel.width), panel.tile_stride)
+        copier = PanelCopy(code, math, panel, source, False, lanes)
+        copier.copy(blocks, code.at(array, first, math.element), code.at(target, tile, math.sum))
+
+    code.loop("%hi", chunk, start="%lo")
+    return code.kernel()
 
 
 class PanelCopy:

@@ -13,7 +13,8 @@ from itertools import product
 
 from lamella.kernels.arithmetic import Arithmetic, mask_of
 from lamella.kernels.contract_nest import Linear
-from lamella.kernels.contract_plan import CHAINS, UNROLLED, Tile
+from lamella.kernels.contract_plan import CHAINS, UNROLLED
+from lamella.kernels.contract_split import Tile
 from lamella.kernels.text import Int, Text, vector_type
 
 
