@@ -82,7 +82,7 @@ def make_plan(
     """
     lanes = max(1, target.vector_bytes // itemsize)
     registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
-    found = [(cost, tile) for tile in _tiles(loops, lanes, registers)
+    found = [(cost, tile) for tile in _tiles(loops, lanes, registers, only)
              if (cost := _cycles(loops, tile, registers, itemsize)) is not None]  # fmt: skip
     if not found:
         return None
@@ -96,18 +96,19 @@ def make_plan(
 # ------------------------------------------------------------------------------------- the tile
 
 
-def _tiles(loops: Loops, lanes: int, registers: int) -> Iterator[Tile]:
-    """Every tile worth an estimate."""
+def _tiles(loops: Loops, lanes: int, registers: int, only: str | None) -> Iterator[Tile]:
+    """Every tile worth an estimate; of equal ones, rows that are near each other come first."""
+    near = sorted(loops.extents, key=lambda x: loops.out[x])
     for axis in loops.extents:
         dot = loops.summed(axis)
         strides = [op.access[axis] for op in loops.operands]
         if (dot and strides != [1, 1]) or (not dot and loops.out[axis] != 1):
             continue
-        if axis in loops.blocked:
+        if axis in loops.blocked or axis == only:
             continue
         most = 1 if dot else min(-(-loops.extents[axis] // lanes), registers - 4, 8)
-        free = [x for x in loops.extents
-                if x != axis and not loops.summed(x) and x not in loops.blocked]  # fmt: skip
+        free = [x for x in near
+                if x not in (axis, only) and not loops.summed(x) and x not in loops.blocked]
         banded = [x for x, block in loops.blocked.items() if block > 1 and not loops.summed(x)]
         for vectors in range(1, most + 1):
             for rows in _rows(loops, free + banded, registers // vectors):

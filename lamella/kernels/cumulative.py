@@ -97,14 +97,7 @@ def running_text(r: Running, fold: Fold) -> str:
 
     def unit(number: Int, valid: list[int]) -> None:
         """`valid`: how many lanes of each vector mean something."""
-        row, part = code.div(number, r.per_row), code.mod(number, r.per_row)
-        if r.width > 1:
-            first = code.add(code.mul(row, r.n * r.inner), code.mul(part, r.width * r.vectors))
-            starts = [code.add(first, v * r.width) for v in range(len(valid))]
-        else:
-            starts = [
-                code.mul(code.add(code.mul(row, r.vectors), v), r.n) for v in range(r.vectors)
-            ]
+        starts = _starts(code, r, number, len(valid))
         lanes = [Index.of(code, Var(k, 0, width=r.width) if k > 1 else 0) for k in valid]
         identity = Lanes.of(code, fold.identity(r.dtype), register)
         initial = [identity.widened(lane.width) for lane in lanes]
@@ -129,6 +122,15 @@ def running_text(r: Running, fold: Fold) -> str:
 
     code.loop("%hi", chunk, start="%lo")
     return code.kernel()
+
+
+def _starts(code: Code, r: Running, number: Int, vectors: int) -> list[Int]:
+    """Where the vectors of a unit (or its rows) begin."""
+    row, part = code.div(number, r.per_row), code.mod(number, r.per_row)
+    if r.width > 1:
+        first = code.add(code.mul(row, r.n * r.inner), code.mul(part, r.width * r.vectors))
+        return [code.add(first, v * r.width) for v in range(vectors)]
+    return [code.mul(code.add(code.mul(row, r.vectors), v), r.n) for v in range(vectors)]
 
 
 def _unit_or_last(

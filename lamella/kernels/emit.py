@@ -3,9 +3,9 @@
     code = Code()                                  # levels of loops: lamella/kernels/emit_code.py
     pointers = {v: code.array(j) for j, v in enumerate([*body.inputs, *body.outputs])}
     emitter = Emitter(body, code, pointers)
-    lane = Var(extent=16, level=0, width=16)       # lanes 0 .. 15; extent < width: a masked tail
+    lanes = lane(code, width=16, valid=16)         # Index of lanes 0 .. 15; valid < width: a tail
     def column(t, _):                              # a loop: code.loop gives the counter's name
-        j = index(code, Var(8, code.depth, t)) * 16 + lane
+        j = Index.of(code, Var(8, code.depth, t)) * 16 + lanes
         emitter.store(body.outputs[0], (row, j))   # evaluates the output there and stores it
 
 `emitter.value(v, index)` returns Lanes: a vector if the index has lanes, else a scalar. One Index (or int) per
@@ -41,11 +41,6 @@ from lamella.types import is_integer
 Leaf = Callable[[tuple[Index, ...]], Lanes]
 
 
-def index(code: Code, x: Any) -> Index:
-    """An int or a Var as an Index."""
-    return Index.of(code, x)
-
-
 class Emitter:
     """Evaluates one body in one Code; see the module's docstring."""
 
@@ -59,6 +54,7 @@ class Emitter:
     ) -> None:
         self.body, self.code, self.pointers = body, code, pointers
         self.width = width  # lanes of the loops that reductions make
+        self.straight = 0  # rows of up to so many vectors are folded without a loop
         self.guard: Lanes | None = None  # where loads are allowed; None: everywhere
         self.made_by = {v: eq for eq in body.equations for v in eq.results}
         self.position = {eq: i for i, eq in enumerate(body.equations)}

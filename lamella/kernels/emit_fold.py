@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamella.kernels.emit_index import Index, Var
+from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_lanes import INT32, INT64, Lanes
 from lamella.kernels.emit_memory import tail_mask
 from lamella.kernels.emit_probe import Axis, merged_axes
@@ -154,7 +154,8 @@ class Loops:
         else:
             self.width = self.lanes = min(self.emitter.width, 1 << (extent - 1).bit_length())
         vectors = extent // self.lanes
-        self.unroll = min(UNROLL, max(vectors, 1))
+        straight = self.lanes > 1 and vectors <= self.emitter.straight
+        self.unroll = max(vectors if straight else min(UNROLL, vectors), 1)
         states = [a.initial(self.width) for _ in range(self.unroll) for a in self.group]
         states = self._outer(0, [], states)
         return self._finish(states)
@@ -212,8 +213,7 @@ class Loops:
     ) -> list[State]:
         """Fold the elements at `counters` (the first `valid` lanes) into accumulators number u."""
         if self.lanes > 1:
-            lane = Var(valid, 0, width=self.lanes)
-            counters = [*counters[:-1], counters[-1] + Index.of(self.code, lane)]
+            counters = [*counters[:-1], counters[-1] + lane(self.code, self.lanes, valid)]
         at = self._at(counters)
         states, n = list(states), len(self.group)
         for k, a in enumerate(self.group):

@@ -41,6 +41,14 @@ class Var:
         return self.ref
 
 
+def lane(code: Code, width: int, valid: int) -> Index:
+    """The lane number, of which the first `valid` mean something: one Var for each pair."""
+    memo, key = code.memo(0), ("lane", width, valid)
+    if key not in memo:
+        memo[key] = Var(valid, 0, width=width)
+    return Index.of(code, memo[key])
+
+
 class Quotient(Var):
     """index // divisor for an index that is never negative, computed when first needed."""
 

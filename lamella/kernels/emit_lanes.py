@@ -332,6 +332,25 @@ class Lanes:
         c, x, y = together(self, x, y)
         return x.new(f"select {c.type} {c.ref}, {x.type} {x.ref}, {y.type} {y.ref}")
 
+    def wide_product_(self, factor: int) -> tuple[Lanes, Lanes]:
+        """In vectors by products of the even and of the odd lanes, which need no conversion."""
+        wide = np.dtype("uint64")
+        if self.width < 4:
+            product = self.convert_(wide) * factor
+            return (product >> 32).convert_(self.dtype), product.convert_(self.dtype)
+        half = self.width // 2
+        pairs = self.new(f"bitcast {self.type} {self.ref} to <{half} x i64>", wide, half)
+        even, odd = (pairs & 0xFFFFFFFF) * factor, (pairs >> 32) * factor
+        words = [x.new(f"bitcast {x.type} {x.ref} to {self.type}", self.dtype, self.width)
+                 for x in (even, odd)]  # fmt: skip
+        return tuple(self._interleaved(*words, first) for first in (1, 0))  # type: ignore[return-value]
+
+    def _interleaved(self, x: Lanes, y: Lanes, first: int) -> Lanes:
+        """x[first], y[first], x[first + 2], y[first + 2], ..."""
+        order = [i + first + (self.width - 1 if i % 2 else 0) for i in range(self.width)]
+        mask = ", ".join(f"i32 {i}" for i in order)
+        return x.new(f"shufflevector {x.type} {x.ref}, {y.type} {y.ref}, <{self.width} x i32> <{mask}>")
+
     def divide_(self, other: Any) -> Lanes:
         return self._binary(other, "", "udiv" if self.dtype in UNSIGNED else "sdiv")
 
@@ -370,19 +389,21 @@ class Lanes:
     def _each_lane(self, name: str, n: int, width: int) -> str:
         """A function of the module that calls `name` for every lane."""
         function, v = f"each_{name}_{width}", f"<{width} x double>"
-        lines, last = [], "poison"
-        for lane in range(width):
-            for k in range(n):
-                lines.append(f"%x{lane}.{k} = extractelement {v} %a{k}, i64 {lane}")
-            scalars = ", ".join(f"double %x{lane}.{k}" for k in range(n))
-            lines.append(f"%y{lane} = call double @{name}({scalars})")
-            lines.append(f"%r{lane} = insertelement {v} {last}, double %y{lane}, i64 {lane}")
-            last = f"%r{lane}"
+        places = [*(f"%p{k}" for k in range(n)), "%r"]
+        lines = [f"{p} = alloca {v}" for p in places]
+        lines += [f"store {v} %a{k}, ptr %p{k}" for k in range(n)]
+        lines += ["br label %each", "each:", "%i = phi i64 [0, %entry], [%next, %each]"]
+        lines += [f"{p}.i = getelementptr double, ptr {p}, i64 %i" for p in places]
+        lines += [f"%x{k} = load double, ptr %p{k}.i" for k in range(n)]
+        scalars = ", ".join(f"double %x{k}" for k in range(n))
+        lines += [f"%y = call double @{name}({scalars})", "store double %y, ptr %r.i",
+                  "%next = add i64 %i, 1", f"%more = icmp ult i64 %next, {width}",
+                  "br i1 %more, label %each, label %done", "done:", f"%last = load {v}, ptr %r"]  # fmt: skip
         parameters = ", ".join(f"{v} %a{k}" for k in range(n))
         self.code.declared[name] = f"declare double @{name}({', '.join(['double'] * n)})"
         self.code.definitions[function] = "\n".join([
-            f"define internal {v} @{function}({parameters}) noinline {{", *lines,
-            f"ret {v} {last}", "}",
+            f"define internal {v} @{function}({parameters}) noinline {{",
+            "entry:", *lines, f"ret {v} %last", "}",
         ])  # fmt: skip
         return function
 

@@ -11,7 +11,7 @@ import numpy as np
 from lamella.kernels.emit import Emitter, Leaf
 from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_fold import UNROLL, Accumulator, State, accumulator
-from lamella.kernels.emit_index import Index, Var
+from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_lanes import Lanes, register_type
 from lamella.kernels.emit_memory import load, store, tail_mask
 from lamella.kernels.emit_probe import Axis
@@ -235,7 +235,7 @@ class Fold:
         self._store_partial(at, lanes_at, states)
 
     def _lanes(self, start: Index, valid: int) -> Index:
-        return start + Index.of(self.code, Var(valid, 0, width=self.width))
+        return start + lane(self.code, self.width, valid)
 
     def _restored(self, states: list[State], refs: list[str]) -> list[State]:
         names = iter(refs)

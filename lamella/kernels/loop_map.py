@@ -8,7 +8,7 @@ from typing import Any
 
 from lamella.kernels.emit import Emitter, Leaf
 from lamella.kernels.emit_code import Code
-from lamella.kernels.emit_index import Index, Var
+from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_memory import store
 from lamella.kernels.emit_probe import Axis
 from lamella.kernels.kernel import Kernel, Launch
@@ -17,6 +17,8 @@ from lamella.native import Target
 from lamella.program import Program, Value
 
 At = dict[int, Index]
+#: Rows with folds of up to so many vectors need no loop.
+STRAIGHT = 8
 
 
 class Map:
@@ -64,8 +66,19 @@ class Map:
         self.loops = axes
         self.extent = self.lane_axis.extent if self.lane_axis else 1
         self.width = min(self.lanes, 1 << (self.extent - 1).bit_length())
-        body = len(self.equations)
-        self.unroll = 4 if body <= 6 else 2 if body <= 16 else 1
+        self.unroll = self._unrolled()
+
+    def _unrolled(self) -> int:
+        """Vectors of a row that are written out one after the other.
+
+        Short rows with folds are written out whole, so that what a fold computes stays in registers
+        for its use.
+        """
+        body, vectors = len(self.equations), self.extent // self.width
+        self.straight = STRAIGHT if self.outputs.folded and STRAIGHT * body <= 120 else 0
+        if 0 < vectors <= self.straight:
+            return vectors
+        return 4 if body <= 6 else 2 if body <= 16 else 1
 
     def _lanes_pay(self, axis: Axis) -> bool:
         """Rows that are folded have lanes of their own, unless they are short."""
@@ -174,6 +187,7 @@ class Map:
             if v in used and v not in pointers:
                 pointers[v] = code.array(j)
         self.code, self.emitter = code, Emitter(self.body, code, pointers, self.lanes)
+        self.emitter.straight = self.straight
         if self.leaves is not None:
             self.emitter.override(self.leaves(self.emitter))
         self._output_pointers = [(v, code.array(len(self.body.inputs) + j))
@@ -250,8 +264,7 @@ class Map:
 
     def _lanes_at(self, at: At, start: Index, valid: int) -> None:
         assert self.lane_axis is not None
-        lane = Var(valid, 0, width=self.width)
-        counter = start + Index.of(self.code, lane)
+        counter = start + lane(self.code, self.width, valid)
         at = {**at, **self.lane_axis.split(counter, self.outputs.domain)}
         self._store(self.outputs.inner, at, range(len(self.outputs.domain)))
 

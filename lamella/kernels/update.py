@@ -54,10 +54,8 @@ def update_text(u: Update, n_starts: int) -> str:
     x, update, out = code.array(0), code.array(1), code.array(2 + n_starts)
     stride = [math.prod(u.shape[i + 1 :]) * u.inner for i in range(len(u.shape))]
     step = [math.prod(u.window[i + 1 :]) * u.inner for i in range(len(u.window))]
-    start: list[Int] = [
-        _start(code, code.array(2 + i), n - m) if n != m else 0
-        for i, (n, m) in enumerate(zip(u.shape, u.window))
-    ]
+    left = [n - m for n, m in zip(u.shape, u.window)]
+    start = [_start(code, code.array(2 + i), last) for i, last in enumerate(left)]
     block = -(-u.shape[0] // u.n_chunks)
 
     def place(axis: int, to: Int, source: Int, first: Int, end: Int) -> None:
@@ -68,14 +66,12 @@ def update_text(u: Update, n_starts: int) -> str:
             at = code.mul(first, u.inner)
             _move(code, out, code.add(to, at), update, code.add(source, at), nbytes)
             return
-        code.loop(
-            end,
-            lambda i, _: place(
-                axis + 1, code.add(to, code.mul(i, stride[axis])),
-                code.add(source, code.mul(i, step[axis])), 0, u.window[axis + 1],
-            ),
-            start=first,
-        )  # fmt: skip
+
+        def inside(i: Int, _: list[str]) -> None:
+            deeper, below = code.mul(i, stride[axis]), code.mul(i, step[axis])
+            place(axis + 1, code.add(to, deeper), code.add(source, below), 0, u.window[axis + 1])
+
+        code.loop(end, inside, start=first)
 
     def chunk(number: Int, _: list[str]) -> None:
         first = code.minimum(code.mul(number, block), u.shape[0])
@@ -94,6 +90,8 @@ def update_text(u: Update, n_starts: int) -> str:
 
 def _start(code: Code, pointer: str, last: int) -> Int:
     """The int32 at `pointer`, within 0 .. last."""
+    if last == 0:
+        return 0
     narrow = code.let(f"load i32, ptr {pointer}")
     wide = code.let(f"sext i32 {narrow} to i64")
     return code.minimum(code.maximum(wide, 0), last)

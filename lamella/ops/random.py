@@ -8,12 +8,11 @@ import numpy as np
 
 from lamella.ops.families import elementwise
 from lamella.primitive import no_gradient
-from lamella.scalar import convert_
+from lamella.scalar import wide_product_
 
 _ROUNDS = 10
 _MULTIPLIER = 0xD256D193
 _WEYL = 0x9E3779B9  # the golden ratio
-_UINT64 = np.dtype("uint64")
 _UINT32 = np.dtype("uint32")
 
 
@@ -24,9 +23,8 @@ def philox_rounds(counter: Any, key0: Any, key1: Any) -> Any:
     """
     left, right, key = counter, key1, key0
     for _ in range(_ROUNDS):
-        product = convert_(left, _UINT64) * _MULTIPLIER
-        high = convert_(product >> 32, _UINT32)
-        left, right = high ^ key ^ right, convert_(product, _UINT32)
+        high, low = wide_product_(left, _MULTIPLIER)
+        left, right = high ^ key ^ right, low
         key = key + _WEYL
     return left
 
