@@ -128,21 +128,6 @@ def _gather_rows(x: Any, indices: Any, axis: int) -> Any:
     return ops.transpose(taken, axes=(0, *before, *range(1, 1 + k), *after))
 
 
-def take_along_last(x: Any, indices: Any) -> Any:
-    """np.take_along_axis(x, indices, -1) for x [..., n] and indices [..., k], clipped."""
-    *lead, n = x.type.shape
-    k = indices.type.shape[-1]
-    rows = math.prod(lead)
-    flat = ops.reshape(x, shape=(rows * n,))
-    where = flat_rows(ops.reshape(indices, shape=(rows, k)), n)
-    return ops.reshape(ops.gather(flat, where, axis=0), shape=(*lead, k))
-
-
-def _gather_lower(index: Any, read: Any, x: Type, indices: Type, *, axis: int) -> tuple[Any, ...]:
-    rest = axis + indices.ndim
-    return (*index[:axis], read(1, index[axis:rest], x.shape[axis]), *index[rest:])
-
-
 gather = Primitive(
     name="gather",
     family="indexing",

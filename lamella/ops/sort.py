@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from lamella import ops
 from lamella.ops import checks
-from lamella.ops.indexing import flat_rows, take_along_last
+from lamella.ops.indexing import flat_rows
 from lamella.ops.layout import move_axis
 from lamella.primitive import Primitive, no_gradient
 from lamella.types import Type, bfloat16
@@ -44,8 +45,19 @@ def _sort_vjp(g: Any, y: Any, x: Any, *, axis: int) -> Any:
     """The cotangents, put back to where the elements came from."""
     last = x.type.ndim - 1
     order = ops.argsort(move_axis(x, axis, last), axis=last)
-    back = ops.argsort(order, axis=last)
-    return move_axis(take_along_last(move_axis(g, axis, last), back), last, axis)
+    return move_axis(
+        put_along_last(move_axis(g, axis, last), order, x.type.shape[axis]), last, axis
+    )
+
+
+def put_along_last(g: Any, indices: Any, n: int) -> Any:
+    """Zeros [..., n] with g [..., k] added at the places `indices` [..., k] of the last axis."""
+    *lead, k = g.type.shape
+    rows = math.prod(lead)
+    where = flat_rows(ops.reshape(indices, shape=(rows, k)), n)
+    zero = ops.full(shape=(rows * n,), dtype=g.type.dtype.name, value=0)
+    flat = ops.scatter_add(zero, where, ops.reshape(g, shape=(rows, k)), axis=0)
+    return ops.reshape(flat, shape=(*lead, n))
 
 
 sort = Primitive(
@@ -88,15 +100,7 @@ def _top_k_numpy(x: np.ndarray, *, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _top_k_vjp(gs: tuple[Any, Any], ys: tuple[Any, Any], x: Any, *, k: int) -> Any:
-    g, indices = gs[0], ys[1]
-    if g is None:
-        return None
-    *lead, n = x.type.shape
-    rows = int(np.prod(lead))
-    where = flat_rows(ops.reshape(indices, shape=(rows, k)), n)
-    zero = ops.full(shape=(rows * n,), dtype=x.type.dtype.name, value=0)
-    flat = ops.scatter_add(zero, where, ops.reshape(g, shape=(rows, k)), axis=0)
-    return ops.reshape(flat, shape=x.type.shape)
+    return None if gs[0] is None else put_along_last(gs[0], ys[1], x.type.shape[-1])
 
 
 top_k = Primitive(
