@@ -20,10 +20,12 @@ _lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
 
 
 def lower_equation(eq: Equation) -> Lowered | None:
-    """The kernels of `eq`, or None where it runs on the host.
+    """The kernels of `eq` (none where there is nothing to compute), or None where it runs on the host.
 
     Raises CannotFuse where a region's generator asks for smaller regions.
     """
+    if not any(v.type.size for v in eq.results):
+        return Lowered(())
     if eq.primitive is ops.fused:
         body = eq.attrs["body"]
         if body not in _lowered:

@@ -199,7 +199,9 @@ def convert_nothing(out: Simplifier, operands: tuple[Value, ...], attrs: Any) ->
     if eq is None or x.type.dtype == bool:
         return None
     source = eq.operands[0]
-    holds_all = np.can_cast(source.type.dtype, x.type.dtype, "safe")
+    holds_all = np.can_cast(source.type.dtype, x.type.dtype, "safe") and (
+        source.type.dtype.itemsize < 8 or not is_float(x.type.dtype)
+    )  # NumPy calls int64 -> float64 safe
     return ops.convert(source, dtype=attrs["dtype"]) if holds_all else None
 
 
@@ -273,6 +275,14 @@ def fold_ones(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
         shape = tuple(n for i, n in enumerate(x.type.shape) if i not in attrs["axes"])
         return ops.reshape(x, shape=shape)
     return None
+
+
+@rule("argmax", "argmin")
+def only_choice(out: Simplifier, operands: tuple[Value, ...], attrs: dict[str, Any]) -> Any:
+    """argmax over an axis of size 1 -> 0"""
+    x, axis = operands[0].type, attrs["axis"]
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    return ops.full(shape=shape, dtype="int64", value=0) if x.shape[axis] == 1 else None
 
 
 @rule("contract")
