@@ -6,7 +6,6 @@ still out of range is clipped when reading and dropped when scattering.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -126,6 +125,11 @@ def _gather_rows(x: Any, indices: Any, axis: int) -> Any:
     before = tuple(range(1 + k, 1 + k + axis))
     after = tuple(range(1 + k + axis, taken.type.ndim))
     return ops.transpose(taken, axes=(0, *before, *range(1, 1 + k), *after))
+
+
+def _gather_lower(index: Any, read: Any, x: Type, indices: Type, *, axis: int) -> tuple[Any, ...]:
+    rest = axis + indices.ndim
+    return (*index[:axis], read(1, index[axis:rest], x.shape[axis]), *index[rest:])
 
 
 gather = Primitive(
