@@ -42,11 +42,11 @@ def sobel_edges(images, data_format=None):
     """The slopes of each channel, along height and width on a new last axis."""
     images = to_float(images)
     across = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], images.dtype)
-    slopes = [
-        on_batch(lambda x, k=kernel: _filter(x, k), images, data_format)
-        for kernel in (across.T, across)
-    ]
-    return np.stack(slopes, axis=-1)
+
+    def slope(kernel):
+        return on_batch(lambda x: _filter(x, kernel), images, data_format)
+
+    return np.stack([slope(across.T), slope(across)], axis=-1)
 
 
 __all__ = ["gaussian_blur", "sobel_edges"]

@@ -66,9 +66,10 @@ def _look_up(x, coordinates, order, mode, fill_value):
     fill = np.asarray(fill_value, x.dtype)
     total = None
     for corner in itertools.product(*(_corners(c, order) for c in coordinates)):
-        address, weight, valid = image, None, True
+        address, weight, valid = image, None, None
         for (index, share), n in zip(corner, space, strict=True):
-            valid = valid & ((index >= 0) & (index < n))
+            inside = (index >= 0) & (index < n)
+            valid = inside if valid is None else valid & inside
             address = address * n + _inside(index, n, mode)
             if share is not None:
                 weight = share if weight is None else weight * share

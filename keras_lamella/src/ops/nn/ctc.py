@@ -26,7 +26,7 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     output = as_dtype(output, result_dtype(output.dtype, "float32"))
     labels = _with_blanks(target, mask_index)  # [b, s], s = 2n + 1
     scores = _scores_of(labels, log_softmax(output))  # [t, b, s]
-    skip = _may_skip(labels, mask_index, scores.dtype)  # [b, s]
+    skip = _may_skip(target, scores.dtype)  # [b, s]
 
     def step(alpha, xs):
         score, active = xs
@@ -55,11 +55,14 @@ def _scores_of(labels, log_probability):
     return np.transpose(np.take_along_axis(log_probability, index, axis=-1), (1, 0, 2))
 
 
-def _may_skip(labels, blank, dtype):
-    """0 where the blank before a label may be left out: between different labels."""
-    before = np.concatenate([np.full((labels.shape[0], 2), blank, INT32), labels[:, :-2]], axis=1)
-    allowed = (labels != blank) & (labels != before)
-    return np.where(allowed, np.asarray(0, dtype), np.asarray(_NEVER, dtype))
+def _may_skip(target, dtype):
+    """[b, s]: 0 where a path may go from label to label past the blank between: if they differ."""
+    zero, never = np.zeros((), dtype), np.asarray(_NEVER, dtype)
+    differ = np.where(target[:, 1:] != target[:, :-1], zero, never)
+    differ = np.concatenate([np.full((target.shape[0], 1), _NEVER, dtype), differ], axis=1)
+    pairs = np.stack([np.full(target.shape, _NEVER, dtype), differ], axis=-1)
+    pairs = np.reshape(pairs, (target.shape[0], -1))
+    return np.concatenate([pairs, np.full((target.shape[0], 1), _NEVER, dtype)], axis=1)
 
 
 def _shift(alpha, k):

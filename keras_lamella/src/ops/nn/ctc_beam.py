@@ -37,7 +37,7 @@ def _search(frames, beam_width, blank):
     """
     beams = {(): (0.0, _NEVER)}
     for frame in frames:
-        extended = {}
+        extended: dict = {}
         for prefix, (in_blank, in_label) in beams.items():
             total = np.logaddexp(in_blank, in_label)
             _add(extended, prefix, total + frame[blank], _NEVER)
@@ -50,7 +50,7 @@ def _search(frames, beam_width, blank):
                 source = in_blank if repeats else total
                 _add(extended, (*prefix, label), _NEVER, source + frame[label])
         beams = dict(_best(extended)[:beam_width])
-    return [(prefix, np.logaddexp(*ends)) for prefix, ends in _best(beams)]
+    return [(prefix, np.logaddexp(a, b)) for prefix, (a, b) in _best(beams)]
 
 
 def _add(beams, prefix, in_blank, in_label):
@@ -59,4 +59,4 @@ def _add(beams, prefix, in_blank, in_label):
 
 
 def _best(beams):
-    return sorted(beams.items(), key=lambda item: -np.logaddexp(*item[1]))
+    return sorted(beams.items(), key=lambda item: -np.logaddexp(item[1][0], item[1][1]))

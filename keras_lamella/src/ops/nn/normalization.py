@@ -7,8 +7,8 @@ import numpy as np
 from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import HALF, accumulator, as_dtype, axes_of, to_float, weak
 from lamella import ops, transforms
-from lamella.frontend.tracer import Tracer
 from lamella.frontend.functions import apply
+from lamella.frontend.tracer import Tracer
 
 
 def moments(x, axes, keepdims=False, synchronized=False):

@@ -38,10 +38,10 @@ def _tensors(x1, x2):
 
 def _widened(*xs):
     """The operands at their common dtype; a product of int8 by int8 is int32."""
-    xs = [convert_to_tensor(x) for x in xs]
-    if all(x.dtype == _INT8 for x in xs):
-        return [as_dtype(x, INT32) for x in xs]
-    return promote(*xs)
+    tensors = [convert_to_tensor(x) for x in xs]
+    if all(x.dtype == _INT8 for x in tensors):
+        return [as_dtype(x, INT32) for x in tensors]
+    return promote(*tensors)
 
 
 def matmul(x1, x2):

@@ -134,8 +134,7 @@ def _align(weights, x, axis):
     """One-dimensional weights along `axis` of `x`."""
     if weights.shape == x.shape or axis is None:
         return weights
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    axes = [a % x.ndim for a in axes]
+    axes = [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
     order = np.argsort(axes)
     shape = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
     return np.reshape(np.transpose(weights, order), shape)

@@ -1,0 +1,114 @@
+"""pytest plugin: Keras's own tests, from the installed wheel, on the backend of KERAS_BACKEND.
+
+It stands in for Keras's conftest.py and pytest settings, which the wheel does not hold, and writes
+one JSON line for each test to the file named by KERAS_TESTS_REPORT.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import json
+import os
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from keras_lamella.install import NAME, add_branch, install
+
+WARNINGS = (
+    "error",
+    *(
+        f"ignore::{kind}Warning"
+        for kind in ("Deprecation", "Import", "Runtime", "PendingDeprecation", "Future", "User")
+    ),
+)
+TRAINER_TEST = "keras.src.trainers.trainer_test"
+
+
+class TrainerTestLoader(importlib.machinery.SourceFileLoader):
+    """trainer_test.py chooses the Trainer by the backend's name and refuses unknown ones."""
+
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        tree = ast.parse(self.get_data(path), path)
+        add_branch(tree, "from keras_lamella.src.trainer import Trainer")
+        return compile(tree, path, "exec", dont_inherit=True)
+
+
+class TrainerTestFinder:
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if name != TRAINER_TEST:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None and spec.origin is not None:
+            spec.loader = TrainerTestLoader(name, spec.origin)
+        return spec
+
+
+def _conftest() -> types.ModuleType:
+    """What seven of Keras's test files import from its conftest.py."""
+    module = types.ModuleType("conftest")
+
+    def skip_if_backend(given_backend: str, reason: str) -> Any:
+        name = os.environ["KERAS_BACKEND"]
+        return pytest.mark.skipif(name == given_backend, reason=reason)
+
+    module.skip_if_backend = skip_if_backend  # type: ignore[attr-defined]
+    return module
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in ("requires_trainable_backend", "multi_device"):
+        config.addinivalue_line("markers", f"{marker}: set by Keras")
+    for line in WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
+    if os.environ.get("KERAS_BACKEND") == NAME:
+        install()
+        sys.meta_path.insert(0, TrainerTestFinder)  # type: ignore[arg-type]
+    sys.modules["conftest"] = _conftest()
+    sys.path.extend(filter(None, os.environ.get("KERAS_TESTS_PATH", "").split(os.pathsep)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("multi_device"):
+            item.add_marker(pytest.mark.skip(reason="needs several devices"))
+
+
+def _write(**record: Any) -> None:
+    with open(os.environ["KERAS_TESTS_REPORT"], "a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    _write(test=nodeid.partition("::")[2], outcome="started")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when != "call" and report.passed:
+        return
+    outcome = report.outcome
+    if hasattr(report, "wasxfail"):
+        outcome = "xfailed"  # type: ignore[assignment]
+    elif report.failed and report.when != "call":
+        outcome = "error"  # type: ignore[assignment]
+    _write(
+        test=report.nodeid.partition("::")[2],
+        outcome=outcome,
+        seconds=round(report.duration, 3),
+        message=_last_line(report) if report.failed else "",
+    )
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:
+        _write(test="", outcome="uncollected", message=_last_line(report))
+
+
+def _last_line(report: Any) -> str:
+    lines = [x[2:].strip() for x in report.longreprtext.splitlines() if x.startswith("E ")]
+    return next(filter(None, lines), "")[:300]
