@@ -1,6 +1,6 @@
 """A character-level language model: 4 causal blocks, width 128, 4 heads, context 128.
 
-Batch 32, AdamW. The text is drawn from a second-order Markov chain over 64 characters.
+Batch 32, AdamW. The text is drawn from a Markov chain of first and second order over 64 characters.
 """
 
 import keras
@@ -58,8 +58,9 @@ def build():
 
 def data():
     rng = np.random.default_rng(128)
-    follow = rng.dirichlet(np.full(CHARACTERS, 0.02), size=(CHARACTERS, CHARACTERS))
-    cumulative = follow.cumsum(axis=-1)
+    second = rng.dirichlet(np.full(CHARACTERS, 0.02), size=(CHARACTERS, CHARACTERS))
+    first = rng.dirichlet(np.full(CHARACTERS, 0.02), size=CHARACTERS)
+    cumulative = (0.3 * second + 0.7 * first).cumsum(axis=-1)
     text = np.zeros((ROWS, CONTEXT + 1), "int32")
     text[:, :2] = rng.integers(CHARACTERS, size=(ROWS, 2))
     for t in range(2, CONTEXT + 1):
