@@ -51,8 +51,10 @@ class Emitter:
         pointers: Mapping[Value, str],
         width: int = 16,
         leaves: Mapping[Value, Leaf] | None = None,
+        needed: Sequence[Equation] | None = None,
     ) -> None:
         self.body, self.code, self.pointers = body, code, pointers
+        self.needed = body.equations if needed is None else needed  # what else may be computed
         self.width = width  # lanes of the loops that reductions make
         self.straight = 0  # rows of up to so many vectors are folded without a loop
         self.guard: Lanes | None = None  # where loads are allowed; None: everywhere

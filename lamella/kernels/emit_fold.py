@@ -111,7 +111,7 @@ def _siblings(emitter: Emitter, eq: Equation, where: tuple[Index, ...]) -> list[
     axes = eq.attrs.get("axes", (eq.attrs.get("axis"),))
     shape = eq.operands[0].type.shape
     group, memo = [eq], emitter.code.memo(emitter.code.depth)
-    for other in emitter.body.equations:
+    for other in emitter.needed:
         if other is eq or other.primitive.family != "reduction" or other.results[0] in emitter.leaves:
             continue
         same = other.operands[0].type.shape == shape and axes == other.attrs.get(

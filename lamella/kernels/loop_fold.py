@@ -17,7 +17,7 @@ from lamella.kernels.emit_memory import load, store, tail_mask
 from lamella.kernels.emit_probe import Axis
 from lamella.kernels.kernel import Kernel, Launch
 from lamella.kernels.loop_map import Map
-from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, split
+from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, needed_by, split
 from lamella.native import Target
 from lamella.program import Program, Value
 from lamella.types import FLOATS, Type
@@ -173,7 +173,9 @@ class Fold:
         self.outputs_at = [(v, code.array(len(self.body.inputs) + j))
                            for j, v in enumerate(self.body.outputs) if v in self.outputs.inner]
         self.partial = [code.array(len(values) + j) for j in range(len(self.states))]
-        self.emitter = Emitter(self.body, code, pointers, self.lanes)
+        needed = needed_by(self.body, [*self.outputs.inner, *(
+            v for eq in self.outputs.folds for v in eq.results)])  # fmt: skip
+        self.emitter = Emitter(self.body, code, pointers, self.lanes, needed=needed)
         self.group = [accumulator(self.emitter, eq) for eq in self.outputs.folds]
         code.loop("%hi", self._chunk, start="%lo", nonempty=True)
         return code.kernel()

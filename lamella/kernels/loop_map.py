@@ -186,7 +186,8 @@ class Map:
         for j, v in enumerate(values):
             if v in used and v not in pointers:
                 pointers[v] = code.array(j)
-        self.code, self.emitter = code, Emitter(self.body, code, pointers, self.lanes)
+        self.code = code
+        self.emitter = Emitter(self.body, code, pointers, self.lanes, needed=self.equations)
         self.emitter.straight = self.straight
         if self.leaves is not None:
             self.emitter.override(self.leaves(self.emitter))
