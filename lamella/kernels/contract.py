@@ -25,7 +25,7 @@ from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
 from lamella.kernels.contract_kernel import ContractionKernel, Ending
 from lamella.kernels.contract_nest import linear_form
-from lamella.kernels.contract_plan import Plan, make_plan
+from lamella.kernels.contract_plan import Plan, make_plans
 from lamella.kernels.contract_split import count_blocks
 from lamella.kernels.contract_stage import SLACK, panel_grid, panel_layout, panel_text
 from lamella.kernels.emit_code import Code
@@ -83,14 +83,13 @@ def _plans(maps: IndexMap, eq: Equation, math: Arithmetic, target: Target) -> li
     nests = gather_form(maps, a, b, out)
     if nests is None or 0 in out:
         return None
-    shared = _shared_axis(nests)
-    plans = []
-    for nest in nests:
-        loops = linear_form(nest, a, b, out, math.sum_dtype.itemsize, shared)
-        plan = loops and make_plan(loops, math.sum_dtype.itemsize, target, shared)
-        if plan is None or (len(nests) > 1 and (plan.partials > 1 or plan.accumulates)):
-            return None
-        plans.append(plan)
+    itemsize, shared = math.sum_dtype.itemsize, _shared_axis(nests)
+    loops = [linear_form(nest, a, b, out, itemsize, shared) for nest in nests]
+    if None in loops:
+        return None
+    plans = make_plans([x for x in loops if x], itemsize, target, shared)
+    if plans and len(plans) > 1 and any(p.partials > 1 or p.accumulates for p in plans):
+        return None
     return plans
 
 

@@ -28,7 +28,6 @@ L2_BYTES_PER_CYCLE = 16
 VARIANT_COST = 0.03
 
 
-
 @dataclass(frozen=True)
 class Plan:
     """grid: {axis: block} split over chunks; outer: [(axis, block)] looped over inside a chunk.
@@ -51,7 +50,7 @@ class Plan:
     @property
     def flops(self) -> int:
         """Operations of the nest, those on padding included."""
-        return 0 if self.loops.empty else flops_of(self.loops)
+        return flops_of(self.loops)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -73,13 +72,21 @@ class Plan:
         return any(self.loops.summed(x) for x, _ in self.outer)
 
 
-def make_plan(
-    loops: Loops, itemsize: int, target: Target, only: str | None = None
-) -> Plan | None:
-    """The plan of a nest; None where no axis can be the lane axis.
+def make_plans(
+    nests: list[Loops], itemsize: int, target: Target, only: str | None
+) -> list[Plan] | None:
+    """The plans of all nests of a contraction; None where one has no axis to be the lane axis.
 
-    With `only`, chunks are blocks of that axis.
+    With `only`, chunks are blocks of that axis, the same for all.
     """
+    work = sum(flops_of(loops) for loops in nests)
+    plans = [_make_plan(loops, itemsize, target, work, only) for loops in nests]
+    return None if None in plans else [plan for plan in plans if plan]
+
+
+def _make_plan(
+    loops: Loops, itemsize: int, target: Target, work: int, only: str | None
+) -> Plan | None:
     lanes = max(1, target.vector_bytes // itemsize)
     registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
     found = [(cost, tile) for tile in _tiles(loops, lanes, registers, only)
@@ -88,7 +95,7 @@ def make_plan(
         return None
     _, tile = min(found, key=lambda x: x[0])
     panels = [op.access[tile.lane] not in (0, 1) for op in loops.operands]
-    split = Split(loops, tile, panels, itemsize, target.l2, only)
+    split = Split(loops, tile, panels, itemsize, target.l2, work, only)
     shared = split.shared(0), split.shared(1)
     return Plan(loops, tile, split.grid, split.outer(), (panels[0], panels[1]), shared)
 

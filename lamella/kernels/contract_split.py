@@ -67,13 +67,12 @@ class Split:
     panels: list[bool]
     itemsize: int
     l2: int
+    work: int  # operations of all nests
     only: str | None = None  # the only axis that may be split, where several nests share chunks
     grid: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        work = ELEMENT_FLOPS * self.loops.out_size
-        if not self.only:
-            work = max(work, flops_of(self.loops))
+        work = max(self.work, ELEMENT_FLOPS * self.loops.out_size)
         wanted = max(1, min(MAX_CHUNKS, work // CHUNK_FLOPS))
         counts: dict[str, int] = {}
         while 2 * self._chunks(counts) <= wanted:
@@ -246,4 +245,4 @@ def flops_of(loops: Loops) -> int:
     flops = 2
     for n in loops.extents.values():
         flops *= n
-    return flops
+    return 0 if loops.empty else flops

@@ -121,28 +121,30 @@ def test_dtypes(dtype, role):
     check("i k, j k -> i j", (9, 70), (35, 70), (9, 35), dtype=dtype)
 
 
+def affine(x, y, k, m, offset):
+    """`kx+my+offset` as it stands in a spec."""
+    terms = [(k, x), (m, y)] if x != y else [(k + m, x)]
+    text = "".join(f"{'-' if c < 0 else '+'}{'' if abs(c) == 1 else abs(c)}{z}" for c, z in terms if c)
+    return text.removeprefix("+") + (f"{offset:+d}" if offset or not text else "")
+
+
 @st.composite
 def specs(draw):
-    """A random contraction: einsum-like, with some dimensions made of two axes."""
+    """A random contraction: einsum-like, with perhaps a dimension made of two axes."""
     axes = "abcdef"[: draw(st.integers(1, 5))]
     size = {x: draw(st.sampled_from([1, 2, 3, 5, 17, 33])) for x in axes}
     letters = st.lists(st.sampled_from(axes), max_size=4, unique=True)
     roles = [draw(letters) for _ in range(3)]
-    if not any(roles):
-        roles[0] = [axes[0]]
-    total = 1
-    for n in size.values():
-        total *= n
     dims = [[(x, size[x]) for x in role] for role in roles]
-    used = {x for role in roles for x in role}
-    if draw(st.booleans()):
-        role, x, y = draw(st.integers(0, 2)), *(draw(st.sampled_from(sorted(used))) for _ in "xy")
+    used = sorted({x for role in roles for x in role})
+    if used and draw(st.booleans()):
+        x, y = draw(st.sampled_from(used)), draw(st.sampled_from(used))
         k, m = draw(st.integers(1, 3)), draw(st.sampled_from([1, 2, -1]))
-        text = f"{k if k > 1 else ''}{x}" + (f"{'-' if m < 0 else '+'}"
-                                             f"{'' if abs(m) == 1 else abs(m)}{y}" if x != y else "")
-        length = draw(st.integers(1, k * size[x] + abs(m) * size[y] + 2))
-        dims[role] = [*dims[role], (text + f"{draw(st.integers(-2, 2)):+d}".replace("+0", ""), length)]
-    return tuple(dims), size
+        text = affine(x, y, k, m, draw(st.integers(-2, 2)))
+        if text not in axes:
+            length = draw(st.integers(1, k * size[x] + abs(m) * size[y] + 2))
+            dims[draw(st.integers(0, 2))].append((text, length))
+    return tuple(dims), {x: size[x] for x in used}
 
 
 @settings(max_examples=60, deadline=None)
