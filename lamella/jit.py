@@ -12,7 +12,7 @@ import numpy as np
 import optree
 
 from lamella.compile import Executable, compile_program
-from lamella.compile.executable import aligned_copy, is_readable
+from lamella.compile.executable import aligned_copy, is_readable, overlapping
 from lamella.frontend.trace import trace
 from lamella.frontend.tracer import Tracer
 from lamella.program import Program
@@ -55,8 +55,9 @@ class Jitted:
             compiled = self._compile(leaves, structure, args)
             self._compiled[key] = compiled
             self._warn_if_many()
+        shared = overlapping(arrays) if compiled.donated else ()
         for i in compiled.donated:
-            if not (is_readable(arrays[i]) and arrays[i].flags.writeable):
+            if i in shared or not (is_readable(arrays[i]) and arrays[i].flags.writeable):
                 arrays[i] = aligned_copy(arrays[i], compiled.executable.in_types[i])
         return optree.tree_unflatten(compiled.structure, compiled.executable.run(arrays))
 

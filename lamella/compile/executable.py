@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from lamella import inspect, native
 from lamella.kernels.kernel import Kernel
@@ -33,9 +34,29 @@ def aligned_copy(x: Any, type: Type) -> np.ndarray:
 
 
 def is_readable(x: np.ndarray) -> bool:
-    """May a kernel use this array where it lies? (Dense, and its slack on the same page.)"""
+    """May a kernel use this array where it lies? (Dense, native, and its slack on the same page.)"""
     end = (x.ctypes.data + x.nbytes) % PAGE
-    return x.flags.c_contiguous and x.flags.aligned and 0 < end <= PAGE - SLACK
+    dense = x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative
+    return dense and 0 < end <= PAGE - SLACK
+
+
+def overlapping(arrays: Sequence[np.ndarray]) -> set[int]:
+    """The numbers of the arrays that may share memory with another one."""
+    spans = sorted((*_span(x), i) for i, x in enumerate(arrays) if x.nbytes)
+    found: set[int] = set()
+    reach, reaches = 0, -1  # how far any array before goes, and which one it is
+    for start, end, i in spans:
+        if start < reach:
+            found |= {i, reaches}
+        if end > reach:
+            reach, reaches = end, i
+    return found
+
+
+def _span(x: np.ndarray) -> tuple[int, int]:
+    """The addresses between which all elements lie."""
+    start = x.ctypes.data
+    return (start, start + x.nbytes) if x.flags.c_contiguous else byte_bounds(x)
 
 
 class Executable:
@@ -91,7 +112,7 @@ class Executable:
         """Run `steps` rounds on arrays whose types have been checked.
 
         Donated arrays are overwritten and returned as the outputs they became: they must be dense,
-        aligned and writable. All others are left as they are. Output j is written to given[j],
+        aligned and writable, and share no memory with other arrays. All others are left as they are. Output j is written to given[j],
         where there is one.
         """
         with self._lock:  # one arena
