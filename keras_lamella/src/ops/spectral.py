@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from keras_lamella.src.ops.core import convert_to_tensor
-from keras_lamella.src.ops.dtypes import as_dtype, is_floating, to_float
+from keras_lamella.src.ops.dtypes import accumulator, as_dtype, is_floating, to_float
 
 
 def complex_of(x):
@@ -45,7 +45,8 @@ def ifft2(x):
 
 
 def rfft(x, fft_length=None):
-    return _pair(np.fft.rfft(to_float(x), n=fft_length, axis=-1))
+    x = to_float(x)
+    return _pair(np.fft.rfft(as_dtype(x, accumulator(x.dtype)), n=fft_length, axis=-1))
 
 
 def irfft(x, fft_length=None):

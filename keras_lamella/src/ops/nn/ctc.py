@@ -17,7 +17,7 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
 
     target int[b, n], output logits[b, t, classes], lengths int[b]; `mask_index` is the blank.
     """
-    from lamella.transforms import scan
+    from lamella.control import scan
 
     target = convert_to_tensor(target, "int32")
     target_length = convert_to_tensor(target_length, "int32")
