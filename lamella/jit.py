@@ -1,4 +1,4 @@
-"""jit: trace a function for the types of its arguments, compile the Program, keep the machine code."""
+"""jit: trace a function for the types of its arguments, compile it, keep the machine code."""
 
 from __future__ import annotations
 

@@ -146,7 +146,8 @@ class Assembler:
 
 _EMIT: dict[type, Callable[[Assembler, object], None]] = {
     Call: Assembler._call, Copy: Assembler._copy, Host: Assembler._host, Offset: Assembler._offset,
-    Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while, Switch: Assembler._switch,
+    Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while,
+    Switch: Assembler._switch,
 }  # type: ignore[dict-item]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def aligned_copy(x: Any, type: Type) -> np.ndarray:
 
 
 def is_readable(x: np.ndarray) -> bool:
-    """May a kernel use this array where it lies? (Dense, native, and its slack on the same page.)"""
+    """May a kernel use this array where it lies? Dense, native, its slack on the same page."""
     end = (x.ctypes.data + x.nbytes) % PAGE
     dense = x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative
     return dense and 0 < end <= PAGE - SLACK
@@ -112,8 +112,8 @@ class Executable:
         """Run `steps` rounds on arrays whose types have been checked.
 
         Donated arrays are overwritten and returned as the outputs they became: they must be dense,
-        aligned and writable, and share no memory with other arrays. All others are left as they are. Output j is written to given[j],
-        where there is one.
+        aligned and writable, and share no memory with other arrays. All others are left
+        as they are. Output j is written to given[j], where there is one.
         """
         with self._lock:  # one arena
             return self._run(arrays, steps, given or {})

@@ -1,4 +1,4 @@
-"""The linear form of a compiled Program: instructions over buffers, control flow as nested lists."""
+"""The linear form of a compiled Program: instructions over buffers; bodies are nested lists."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Buffer:
     """Memory that instructions name. A buffer has a slot in the machine's pointer table.
 
     kind: "input" and "output" are the caller's arrays, number `index`; "constant" is array number
-    `index` of the Program; "temporary" lies in the arena; "window" points into `base` and is moved by
-    Offset instructions.
+    `index` of the Program; "temporary" lies in the arena; "window" points into `base` and is moved
+    by Offset instructions.
     """
 
     nbytes: int

@@ -21,6 +21,7 @@ from lamella.compile.instructions import (
 )
 from lamella.compile.regions import lower_equation
 from lamella.compile.schedule import schedule
+from lamella.kernels.kernel import Lowered
 from lamella.program import Equation, Program, Value
 
 
@@ -31,6 +32,7 @@ class Lowering:
         self.buffer: dict[Value, Buffer] = {}
         self.constants: list[np.ndarray] = []
         self.instructions: list[Instruction] = []
+        self.own: set[Value] = set()  # results in temporaries that only they lie in
 
     def emit(self, instruction: Instruction) -> None:
         self.instructions.append(instruction)
@@ -71,8 +73,13 @@ class Lowering:
         self.buffer[value] = Buffer(value.type.nbytes, "constant", len(self.constants))
         self.constants.append(array)
 
-    def _targets(self, program: Program, outputs: Sequence[Buffer | None],
-                 donated: Mapping[int, int], last_read: dict[Value, int]) -> dict[Value, Buffer]:  # fmt: skip
+    def _targets(
+        self,
+        program: Program,
+        outputs: Sequence[Buffer | None],
+        donated: Mapping[int, int],
+        last_read: dict[Value, int],
+    ) -> dict[Value, Buffer]:
         """Where an equation may put an output directly."""
         made = {v: i for i, eq in enumerate(program.equations) for v in eq.results}
         source = {j: program.inputs[i] for i, j in donated.items()}
@@ -85,6 +92,7 @@ class Lowering:
             eq = program.equations[made[value]]
             if read_until < made[value] or (
                 read_until == made[value] and _overwrites(eq, source[j], value)
+                and [_unreshaped(v, program, made) for v in eq.operands].count(source[j]) == 1
             ):
                 targets[value] = buffer
         return targets
@@ -115,7 +123,7 @@ class Lowering:
         control = _CONTROL.get(eq.primitive.name)
         if control is not None:
             control(self, eq)
-        elif eq.primitive.name == "reshape":
+        elif "alias" in eq.primitive.traits:
             self.buffer[eq.results[0]] = self.buffer[eq.operands[0]]
         else:
             self._place_results(eq, targets, position, last_read)
@@ -123,8 +131,21 @@ class Lowering:
 
     def _place_results(self, eq: Equation, targets: dict[Value, Buffer], position: int,
                        last_read: dict[Value, int]) -> None:  # fmt: skip
-        for value in eq.results:
-            self.buffer[value] = targets.get(value) or Buffer(value.type.nbytes)
+        """A result goes where it is wanted, or over an operand that nobody reads again."""
+        read = [self.buffer[v] for v in eq.operands]
+        free = {
+            i: read[i] for i, v in enumerate(eq.operands)
+            if v in self.own and last_read[v] == position and read.count(read[i]) == 1
+        }  # fmt: skip
+        inplace = (lower_equation(eq) or Lowered(())).inplace if free else ()
+        for j, value in enumerate(eq.results):
+            over = [i for i, k in inplace if k == j and i in free
+                    and eq.operands[i].type.nbytes == value.type.nbytes]  # fmt: skip
+            if value in targets:
+                self.buffer[value] = targets[value]
+            else:
+                self.buffer[value] = free.pop(min(over)) if over else Buffer(value.type.nbytes)
+                self.own.add(value)
 
     def _launch(self, eq: Equation) -> None:
         operands = [self.buffer[v] for v in eq.operands]
@@ -220,7 +241,7 @@ _CONTROL = {"scan": Lowering._scan, "while_loop": Lowering._while, "switch": Low
 
 def _unreshaped(value: Value, program: Program, made: dict[Value, int]) -> Value:
     """The Value whose memory `value` shares."""
-    while value in made and program.equations[made[value]].primitive.name == "reshape":
+    while value in made and "alias" in program.equations[made[value]].primitive.traits:
         value = program.equations[made[value]].operands[0]
     return value
 
@@ -234,7 +255,7 @@ def _last_reads(program: Program) -> dict[Value, int]:
     for v in program.outputs:
         last[v] = len(program.equations)
     for eq in reversed(program.equations):
-        if eq.primitive.name == "reshape":
+        if "alias" in eq.primitive.traits:
             last[eq.operands[0]] = max(last[eq.operands[0]], last.get(eq.results[0], -1))
     return last
 
@@ -245,4 +266,4 @@ def _overwrites(eq: Equation, operand: Value, result: Value) -> bool:
     if lowered is None or operand not in eq.operands:
         return False
     pair = (eq.operands.index(operand), eq.results.index(result))
-    return pair in lowered.inplace and eq.operands.count(operand) == 1
+    return pair in lowered.inplace

@@ -20,7 +20,7 @@ _lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
 
 
 def lower_equation(eq: Equation) -> Lowered | None:
-    """The kernels of `eq` (none where there is nothing to compute), or None where it runs on the host.
+    """The kernels of `eq`, none where its results are empty; None where it runs on the host.
 
     Raises CannotFuse where a region's generator asks for smaller regions.
     """

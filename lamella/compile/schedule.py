@@ -24,7 +24,8 @@ def schedule(program: Program, donated: Mapping[int, int]) -> Program:
         if writer is not None:
             waits[writer] |= readers.get(program.inputs[i], set()) - {writer}
     order = _topological(needs, waits)
-    return Program(program.inputs, [equations[i] for i in order], program.outputs, program.constants)
+    ordered = [equations[i] for i in order]
+    return Program(program.inputs, ordered, program.outputs, program.constants)
 
 
 def _readers(equations: list[Equation]) -> dict[Value, set[int]]:
@@ -34,13 +35,13 @@ def _readers(equations: list[Equation]) -> dict[Value, set[int]]:
         for v in eq.operands:
             readers.setdefault(v, set()).add(i)
     for eq in reversed(equations):
-        if eq.primitive.name == "reshape":
+        if "alias" in eq.primitive.traits:
             readers[eq.operands[0]] |= readers.get(eq.results[0], set())
     return readers
 
 
 def _topological(needs: list[set[int]], waits: list[set[int]]) -> list[int]:
-    """Oldest first among those whose needs are met; waits are respected while anything else can run."""
+    """Oldest first among those whose needs are met; waits count while anything else can run."""
     users: dict[int, list[int]] = {}
     for i, before in enumerate(needs):
         for j in before | waits[i]:

@@ -135,6 +135,7 @@ reshape = view(
     vjp=lambda g, y, x, *, shape: ops.reshape(g, shape=x.type.shape),
     batch=lambda size, batched, x, *, shape: ops.reshape(x, shape=(size, *shape)),
     lower=_reshape_lower,
+    traits=frozenset({"alias"}),  # the bytes of a dense array stay where they are
     samples=_samples(
         ((2, 6), {"shape": (3, 4)}),
         ((2, 3, 4), {"shape": (6, 4, 1)}),

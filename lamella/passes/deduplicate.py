@@ -10,12 +10,12 @@ from lamella.program import Program, Value
 
 
 def deduplicate(program: Program) -> Program:
-    """y = f(a); z = f(a) -> z is y. `barrier` is never merged: it exists to keep a recomputation."""
+    """y = f(a); z = f(a) -> z is y; but not barrier, which exists to keep a recomputation."""
     out = Rewriter(program)
     seen: dict[Hashable, tuple[Value, ...]] = {}
     for eq in program.equations:
         operands = tuple(out.new[v] for v in eq.operands)
-        key = (eq.primitive.name, operands, _frozen(eq.attrs))
+        key = (eq.primitive, operands, _frozen(eq.attrs))
         known = seen.get(key)
         if known is not None and "opaque" not in eq.primitive.traits:
             out.replace(eq, known)

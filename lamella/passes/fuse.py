@@ -2,9 +2,9 @@
 
 A region is a `fused` equation whose body holds the fused equations. There are two kinds:
 
-loop         elementwise, reduction, gather and window equations over one `domain` shape. Reductions of a
-             region share the axes they fold; if these are the last ones, values of the reduced shape
-             may be used again in the same region (softmax: row by row).
+loop         elementwise, reduction, gather and window equations over one `domain` shape. Reductions
+             of a region share the axes they fold; if these are the last ones, values of the reduced
+             shape may be used again in the same region (softmax: row by row).
 contraction  one contract equation, followed by elementwise equations on its result.
 
 Views belong to nobody: every region that reads through a view repeats it as an index map, and only
@@ -142,7 +142,7 @@ class Fusion:
         """A reshape of an array needs no copy: the bytes stay where they are."""
         (x, *_) = eq.operands or (None,)
         is_array = x not in self.views or x in self.copied
-        return eq.primitive.name == "reshape" and is_array
+        return "alias" in eq.primitive.traits and is_array
 
     def _join(self, eq: Equation, region: Region, position: int, roots: set[Value],
               sources: set[Region]) -> None:  # fmt: skip
@@ -161,7 +161,8 @@ class Fusion:
     def _siblings(self, eq: Equation, roots: set[Value]) -> list[Region]:
         """Regions that read an array that `eq` reads as well; scalars sit with any scalars."""
         if eq.results[0].type.size == 1 and family(eq) == "elementwise":
-            scalars = [r for r in self.regions if r.kind == "loop" and r.domain == eq.results[0].type.shape]
+            shape = eq.results[0].type.shape
+            scalars = [r for r in self.regions if r.kind == "loop" and r.domain == shape]
             return scalars[-SIBLINGS:][::-1]
         found: list[Region] = []
         for root in roots:
@@ -230,7 +231,7 @@ class Fusion:
         return False
 
     def _sink(self) -> None:
-        """A region of elementwise equations that only one other region reads moves into that one."""
+        """A region of elementwise equations that only one other one reads moves into that one."""
         readers: dict[Region, set[Region]] = {}
         for region in self.regions:
             for source in region.reads:

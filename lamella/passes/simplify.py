@@ -229,7 +229,9 @@ def merge_reshapes(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> 
 
 @rule("transpose")
 def merge_transposes(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
-    """transpose(x, identity) -> x; transpose(transpose(x)) -> transpose(x); moving only axes of size 1 -> reshape"""
+    """transpose(x, identity) -> x; transpose(transpose(x)) -> transpose(x);
+    moving only axes of size 1 -> reshape
+    """
     x, axes = operands[0], attrs["axes"]
     if axes == tuple(range(len(axes))):
         return x
@@ -247,7 +249,9 @@ def merge_transposes(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -
 
 @rule("broadcast")
 def merge_broadcasts(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
-    """broadcast to its own shape -> x; broadcast(broadcast(x)) -> broadcast(x); broadcast(full) -> full"""
+    """broadcast(x) to its own shape -> x; broadcast(broadcast(x)) -> broadcast(x);
+    broadcast(full) -> full
+    """
     x, shape, axes = operands[0], attrs["shape"], attrs["axes"]
     if x.type.shape == shape and axes == tuple(range(len(shape))):
         return x
