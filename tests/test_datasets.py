@@ -8,6 +8,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from lamella import native
 from lamella.datasets import mnist
 
 SHA256 = {
@@ -42,7 +43,8 @@ def test_arrays_belong_to_the_caller(data):
     for array in data.values():
         assert array.flags.writeable
         assert array.flags.c_contiguous
-    data["x_train"][0] = 0
+    (first, _), _ = mnist.load_data()
+    first[:] = 0
     (again, _), _ = mnist.load_data()
     assert again[0].any()
 
@@ -55,3 +57,14 @@ def test_labels_are_counted_as_published(data):
 
 def test_it_stays_small():
     assert len(files("lamella.datasets").joinpath("mnist.npz").read_bytes()) < 8_000_000
+
+
+def test_any_number_of_threads_unpacks_the_same(data):
+    before = native.num_threads()
+    try:
+        for threads in (1, 3):
+            native.set_num_threads(threads)
+            (x_train, _), _ = mnist.load_data()
+            np.testing.assert_array_equal(x_train, data["x_train"])
+    finally:
+        native.set_num_threads(before)

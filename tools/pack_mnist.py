@@ -13,7 +13,7 @@ import gzip
 import io
 import sys
 import time
-from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ import numpy as np
 from lamella.datasets import codec, mnist
 from lamella.datasets.codec import PRECISION, SIZE, SYMBOLS
 
-GROUPS = 4  # more groups: fewer lanes, so fewer states; but more, shorter NumPy operations
+STREAMS = 32  # what threads share out
 DISTRIBUTIONS = 768
 ROUNDS = 12
 TARGET = Path(__file__).parent.parent / "lamella" / "datasets" / "mnist.npz"
@@ -36,7 +36,7 @@ def main() -> None:
     packed = encode(images)
     TARGET.write_bytes(container(packed, labels))
     begin = time.perf_counter()
-    assert np.array_equal(codec.decode(packed), images)
+    assert np.array_equal(codec.decode(packed, len(images)), images)
     print(f"decoded in {time.perf_counter() - begin:.2f} s, packed {TARGET.stat().st_size:,} bytes")
 
 
@@ -60,92 +60,127 @@ def container(packed: codec.Packed, labels: np.ndarray) -> bytes:
 
 
 class Pixels(NamedTuple):
-    """The coded pixels at one position of a group: which lanes, their symbols and windows."""
+    """The coded pixels: image * SIZE**2 + pixel, what is there, the windows before it."""
 
-    lanes: np.ndarray
-    symbols: np.ndarray
-    windows: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-    starts: np.ndarray
+    position: np.ndarray
+    symbol: np.ndarray
+    above: np.ndarray
+    upper: np.ndarray
+    left: np.ndarray
+    last: np.ndarray
 
 
-def walk(symbols: np.ndarray) -> Iterator[Pixels]:
-    """Visit the pixels as the decoder does; symbols: uint8 [groups, SIZE * SIZE, lanes]."""
-    for group in symbols:
-        known = codec.Windows(group.shape[1])
-        for plane in group:
-            lit = known.lit()
-            lanes = np.flatnonzero(lit | (plane > 0))
-            starts = np.flatnonzero(~lit & (plane > 0))
-            yield Pixels(lanes, plane[lanes], known.at(lanes), starts)
-            known.put(lanes, plane[lanes])
+def coded_pixels(symbols: np.ndarray) -> tuple[Pixels, list[np.ndarray]]:
+    """Visit each pixel as the decoder does, and list the images with a start there.
+
+    symbols: uint8 [n, SIZE, SIZE]
+    """
+    n = len(symbols)
+    window, last, found, starts = {}, np.zeros(n, np.uint8), [], []
+    blank = np.zeros(n, np.uint16)
+    for r in range(SIZE):
+        window[r, -1] = blank
+        for c in range(SIZE):
+            above = window.get((r - 1, c + 2), blank)
+            upper = window.get((r - 2, c + 2), blank)
+            left, symbol = window[r, c - 1], symbols[:, r, c]
+            lit = (above & 0xFFF0 | left & 0xF) != 0
+            images = np.flatnonzero(lit | (symbol > 0))
+            starts.append(np.flatnonzero(~lit & (symbol > 0)))
+            position = images * SIZE**2 + r * SIZE + c
+            found.append((position, *(x[images] for x in (symbol, above, upper, left, last))))
+            window[r, c] = left << 4 | codec.LEVEL[symbol]
+            saturated = symbol >= codec.FIRST_SATURATED
+            last[saturated] = symbol[saturated] - codec.FIRST_SATURATED + 1
+        window[r, SIZE], window[r, SIZE + 1] = window[r, SIZE - 1] << 4, window[r, SIZE - 1] << 8
+    columns = [np.concatenate(column) for column in zip(*found)]
+    order = np.argsort(columns[0])
+    return Pixels(*(column[order] for column in columns)), starts
 
 
 def encode(images: np.ndarray) -> codec.Packed:
-    values = images.reshape(GROUPS, -1, SIZE * SIZE).swapaxes(1, 2)
-    symbols = codec.SYMBOL[values]
-    pixels = list(walk(symbols))
-    tables = train(pixels)
-    nibbles = ((values - 1) & 15)[(symbols > 0) & (symbols <= codec.HAS_NIBBLE)]
-    if len(nibbles) % 2:
-        nibbles = np.append(nibbles, np.uint8(0))
-    lanes = values.shape[2]
+    n, symbols = len(images), codec.SYMBOL[images]
+    pixels, starts = coded_pixels(symbols)
+    tables, distribution = train(pixels)
+    begins = codec.stream_bounds(n, STREAMS) * SIZE**2
+    states, words = encode_symbols(pixels, distribution, tables[-1], begins)
+    has_nibble = (symbols > 0) & (symbols <= codec.LAST_WITH_NIBBLE)
+    nibbles = (images[has_nibble] - 1) & 15
+    nibble_counts = np.diff(np.searchsorted(np.flatnonzero(has_nibble), begins))
     return codec.Packed(
         *tables,
-        *encode_symbols(pixels, tables, lanes),
-        nibbles[0::2] | nibbles[1::2] << 4,
-        *encode_starts([p.starts for p in pixels], lanes),
+        np.array(states, np.uint32),
+        np.concatenate(words),
+        np.array([len(stream) for stream in words], np.uint32),
+        pairs(nibbles),
+        nibble_counts.astype(np.uint32),
+        *encode_starts(starts, n),
     )
 
 
-def encode_symbols(pixels: list[Pixels], tables: tuple, lanes: int):
-    """rANS, from the last pixel to the first: the decoder's first states, and its words."""
-    model = codec.Model(codec.Packed(*tables, *[None] * 6))
-    frequency = tables[-1].astype(np.uint64)
-    first = np.cumsum(frequency, axis=1) - frequency
-    states, words = np.full(lanes, codec.STATE_LOW, np.uint64), []
-    for p in reversed(pixels):
-        row = model.context(*p.windows) >> PRECISION
-        f, state = frequency[row, p.symbols], states[p.lanes]
-        full = state >= f << np.uint64(32 - PRECISION)
-        words.append(state[full].astype(np.uint16))
-        state[full] >>= np.uint64(16)
-        states[p.lanes] = (state // f << np.uint64(PRECISION)) + state % f + first[row, p.symbols]
-    return states.astype(np.uint32), np.concatenate(words[::-1])
+def pairs(nibbles: np.ndarray) -> np.ndarray:
+    nibbles = np.append(nibbles, np.zeros(len(nibbles) % 2, np.uint8))
+    return nibbles[0::2] | nibbles[1::2] << 4
 
 
-def encode_starts(starts: list[np.ndarray], lanes: int):
-    counts = np.array([len(where) for where in starts])
-    widths = codec.rice_widths(counts, lanes)
-    distances = np.concatenate([np.diff(where, prepend=-1) for where in starts])
+def encode_symbols(
+    pixels: Pixels, distribution: np.ndarray, frequencies: np.ndarray, begins: np.ndarray
+) -> tuple[list[int], list[np.ndarray]]:
+    """rANS of each stream: the state that its decoder begins with, and its words."""
+    first = np.cumsum(frequencies, axis=1) - frequencies
+    states, words = [], []
+    for lo, hi in pairwise(np.searchsorted(pixels.position, begins)):
+        where = distribution[lo:hi], pixels.symbol[lo:hi]
+        state, stream = rans(frequencies[where].tolist(), first[where].tolist())
+        states.append(state)
+        words.append(np.array(stream, np.uint16))
+    return states, words
+
+
+def rans(frequencies: list[int], firsts: list[int]) -> tuple[int, list[int]]:
+    """Code from the last symbol to the first, so that the decoder goes forward."""
+    state, words = codec.STATE_LOW, []
+    for f, first in zip(reversed(frequencies), reversed(firsts)):
+        if state >= f << (32 - PRECISION):
+            words.append(state & 0xFFFF)
+            state >>= 16
+        state = (state // f << PRECISION) + state % f + first
+    return state, words[::-1]
+
+
+def encode_starts(starts: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    counts = np.array([len(images) for images in starts], np.uint16)
+    widths = codec.rice_widths(counts, n)
+    distances = np.concatenate([np.diff(images, prepend=-1) for images in starts])
     quotients = np.zeros((distances >> widths).sum() + len(distances), np.uint8)
     quotients[np.cumsum((distances >> widths) + 1) - 1] = 1
-    remainders = [d >> np.arange(w) & 1 for d, w in zip(distances, widths)]
-    remainders = np.concatenate(remainders).astype(np.uint8)
-    counts = counts.reshape(GROUPS, -1).astype(np.uint16)
-    return counts, np.packbits(quotients), np.packbits(remainders)
+    remainders = np.concatenate([d >> np.arange(w) & 1 for d, w in zip(distances, widths)])
+    return counts, np.packbits(quotients), np.packbits(remainders.astype(np.uint8))
 
 
 # -- training --------------------------------------------------------------------------------
 
 
-def train(pixels: list[Pixels]) -> tuple[np.ndarray, ...]:
-    """The tables: windows, then pairs of kinds, that predict alike are merged by k-means."""
-    symbols = np.concatenate([p.symbols for p in pixels]).astype(np.int64)
-    above, upper, left, last = (
-        np.concatenate(windows).astype(np.int64) for windows in zip(*[p.windows for p in pixels])
-    )
-    west, north = left >> 2 & 3, above >> 10 & 3  # coarse: a kind shall predict beside all of them
-    above_kinds = cluster(above, west, symbols, 1 << 16, 256)
-    upper_kinds = cluster(upper, west << 2 | north, symbols, 1 << 16, 16)
-    left_kinds = cluster(left, north, symbols, 1 << 16, 32)
+def train(pixels: Pixels) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """The tables, and the distribution of each pixel.
+
+    Windows, then pairs of kinds, that predict alike are merged by k-means.
+    """
+    symbol, above, upper, left, last = (column.astype(np.int64) for column in pixels[1:])
+    west, north = left >> 2 & 3, above >> 10 & 3  # a kind shall predict well beside any of these
+    above_kinds = cluster(above, west, symbol, 1 << 16, 256)
+    upper_kinds = cluster(upper, west << 2 | north, symbol, 1 << 16, 16)
+    left_kinds = cluster(left, north, symbol, 1 << 16, 32)
     joined = above_kinds[above] << 4 | upper_kinds[upper]
-    joined_kinds = cluster(joined, west, symbols, 1 << 12, 256)
+    joined_kinds = cluster(joined, west, symbol, 1 << 12, 256)
     context = joined_kinds[joined] << 8 | left_kinds[left] << 3 | last
-    contexts = cluster(context, np.zeros_like(west), symbols, 1 << 16, DISTRIBUTIONS)
-    merged = count(contexts[context], symbols, DISTRIBUTIONS)
-    frequencies = np.array([quantised(row) for row in merged], np.uint16)
+    contexts = cluster(context, np.zeros_like(west), symbol, 1 << 16, DISTRIBUTIONS)
+    distribution = contexts[context]
+    merged = count(distribution, symbol, DISTRIBUTIONS)
+    frequencies = np.array([quantised(row) for row in merged])
     kinds = (above_kinds, upper_kinds, left_kinds, joined_kinds)
-    return *(table.astype(np.uint8) for table in kinds), contexts.astype(np.uint16), frequencies
+    tables = (*(table.astype(np.uint8) for table in kinds), contexts.astype(np.uint16))
+    return (*tables, frequencies.astype(np.uint16)), distribution
 
 
 def count(context: np.ndarray, symbols: np.ndarray, contexts: int) -> np.ndarray:

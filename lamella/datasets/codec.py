@@ -1,9 +1,8 @@
-"""Lossless packing of many small grey images of one kind, decoded with NumPy.
+"""Lossless packing of many small grey images of one kind.
 
-Thousands of images are decoded at once, one pixel position after the other: each NumPy operation
-works on that pixel of a whole group. A pixel is coded by rANS (range asymmetric numeral systems)
-with one state for each lane of the group, under a distribution looked up from the pixels already
-known.
+The images are cut into streams, each coded by rANS (range asymmetric numeral systems): every pixel
+under a distribution that is looked up from the pixels before it. The decoder is decoder.ll, run by
+the team of threads; the encoder, which also trains the tables, is tools/pack_mnist.py.
 
 A value is a symbol, which is modelled, and a nibble, which is nearly noise and stored as it is:
 
@@ -14,23 +13,24 @@ A value is a symbol, which is modelled, and a nibble, which is nearly noise and 
 The distribution of a symbol depends on three windows of four pixels, each of them 16 bits (a
 4-bit level for each pixel), which tables reduce to kinds:
 
-    o o o o            window -> `upper_kinds` \\
-      o o o o          window -> `above_kinds` -> `joined_kinds` \\
-    o o o o ?          window -> `left_kinds`, last              -> `contexts` -> distribution
+      o o o o            window -> `upper_kinds` --,
+      o o o o            window -> `above_kinds` --+-> `joined_kinds` --,
+  o o o o ?              window -> `left_kinds`, last ------------------+-> `contexts`
 
-`last` is the newest value over 249 in the image: digits differ in what their ink saturates at.
-A pixel whose neighbours to the left and above are all zero is almost surely zero; the few that
-are not, the "starts", are listed, so that three quarters of all pixels cost nothing.
-
-The tables are trained by tools/pack_mnist.py and travel with the images.
+`last` tells the newest value over 249 in the image: digits differ in what their ink saturates at.
+A pixel whose neighbours to the left and above are all zero is almost surely zero; the few that are
+not, the "starts", are listed, so that three quarters of all pixels cost nothing.
 """
 
 from __future__ import annotations
 
 import lzma
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from lamella import native
 
 SIZE = 28
 SYMBOLS = 31
@@ -39,11 +39,11 @@ STATE_LOW = 1 << 16  # a state is in [2**16, 2**32) between pixels; words refill
 
 SYMBOL = np.array([(v + 15) // 16 if v <= 240 else v - 225 for v in range(256)], np.uint8)
 FIRST_VALUE = np.array([0, *range(1, 241, 16), *range(241, 256)], np.uint8)  # of a symbol
-HAS_NIBBLE = 15  # symbols 1..15
-SATURATED = 25  # symbols 25..30, values 250..255
+LAST_WITH_NIBBLE = 15
+FIRST_SATURATED = 25  # value 250
 LEVEL = np.array(
-    [0, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, *[10] * 9, 11, 11, 12, 13, 14, 15], np.uint16
-)
+    [0, 2, 3, *np.repeat(range(4, 10), 2), *[10] * 10, 11, 11, 12, 13, 14, 15], np.uint8
+)  # of a symbol; saturated ones stay apart
 
 
 class Packed(NamedTuple):
@@ -53,144 +53,94 @@ class Packed(NamedTuple):
     upper_kinds: np.ndarray  # uint8 [2**16] below 16
     left_kinds: np.ndarray  # uint8 [2**16] below 32
     joined_kinds: np.ndarray  # uint8 [256 * 16]
-    contexts: np.ndarray  # uint16 [256 * 32 * 8], a row of frequencies
-    frequencies: np.ndarray  # uint16 [distributions, SYMBOLS]
-    states: np.ndarray  # uint32 [lanes] that the decoder begins with
+    contexts: np.ndarray  # uint16 [256 * 32 * 8], the number of a distribution
+    frequencies: np.ndarray  # uint16 [distributions * SYMBOLS]
+    states: np.ndarray  # uint32 [streams] that the decoder begins with
     words: np.ndarray  # uint16, refills of the states
+    word_counts: np.ndarray  # uint32 [streams]
     nibbles: np.ndarray  # uint8, two each
-    start_counts: np.ndarray  # uint16 [groups, SIZE * SIZE], starts at each pixel
-    start_quotients: np.ndarray  # uint8, Rice code of the distance between lanes with a start
+    nibble_counts: np.ndarray  # uint32 [streams]
+    start_counts: np.ndarray  # uint16 [SIZE * SIZE], images that start at each pixel
+    start_quotients: np.ndarray  # uint8, Rice code of the distance between such images
     start_remainders: np.ndarray  # uint8
 
 
-class Windows:
-    """What is known of the images of a group, lane by lane."""
-
-    def __init__(self, lanes: int) -> None:
-        self.blank = np.zeros(lanes, np.uint16)
-        self.last = np.zeros(lanes, np.uint8)
-        self.rows = [[self.blank] * (SIZE + 3)] * 2  # the window that ends at column c is [c + 1]
-        self.row = [self.blank]
-
-    def lit(self) -> np.ndarray:
-        """bool [lanes]: a pixel next to the present one, left or above, is not zero."""
-        column = len(self.row) - 1
-        return (self.rows[-1][column + 3] & 0xFFF0 | self.row[column] & 0xF) != 0
-
-    def at(self, lanes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """For the given lanes, the windows above, two above and to the left; and `last`."""
-        column = len(self.row) - 1
-        upper, above = self.rows[0][column + 3], self.rows[1][column + 3]
-        return above.take(lanes), upper.take(lanes), self.row[-1].take(lanes), self.last.take(lanes)
-
-    def put(self, lanes: np.ndarray, symbols: np.ndarray) -> None:
-        """Make the present pixel known, zero in other lanes, and go to the next one."""
-        window = self.row[-1] << 4
-        window[lanes] |= LEVEL.take(symbols)
-        self.row.append(window)
-        full = np.flatnonzero(symbols >= SATURATED)
-        self.last[lanes.take(full)] = symbols.take(full) - np.uint8(SATURATED - 1)
-        if len(self.row) == SIZE + 1:
-            self.row += [window << 4, window << 8]
-            self.rows = [self.rows[1], self.row]
-            self.row = [self.blank]
+def decode(packed: Packed, n: int) -> np.ndarray:
+    """The `n` images, uint8 [n, SIZE, SIZE]."""
+    images = np.empty((n, SIZE, SIZE), np.uint8)
+    starts = start_positions(packed, n)
+    frequencies = packed.frequencies.reshape(-1, SYMBOLS)
+    begins = np.zeros((len(frequencies), SYMBOLS + 1), np.uint16)
+    np.cumsum(frequencies, axis=1, out=begins[:, 1:])
+    arguments = {
+        "above_kinds": packed.above_kinds,
+        "upper_kinds": packed.upper_kinds,
+        "left_kinds": packed.left_kinds,
+        "joined_kinds": packed.joined_kinds,
+        "contexts": packed.contexts,
+        "symbol_begins": begins,
+        "levels": LEVEL,
+        "first_values": FIRST_VALUE,
+        "streams": _streams(packed, starts, n),
+        "starts": starts,
+        "words": np.append(packed.words, np.uint16(0)),  # the decoder looks one ahead
+        "nibbles": np.append(packed.nibbles, np.uint8(0)),
+        "values": images,
+    }
+    _run(arguments, chunks=len(packed.states))
+    return images
 
 
-class Model:
-    """The tables, laid out for decoding."""
-
-    def __init__(self, packed: Packed) -> None:
-        frequencies = packed.frequencies.astype(np.int64)
-        self.above = packed.above_kinds.astype(np.int64) << 4
-        self.upper = packed.upper_kinds
-        self.left = packed.left_kinds.astype(np.int64) << 3
-        self.joined = packed.joined_kinds.astype(np.int64) << 8
-        self.contexts = packed.contexts.astype(np.int64) << PRECISION
-        every = np.tile(np.arange(SYMBOLS, dtype=np.uint8), len(frequencies))
-        self.symbols = np.repeat(every, frequencies.ravel())  # [distribution << PRECISION | slot]
-        first = np.cumsum(frequencies, axis=1) - frequencies
-        ranges = np.zeros((len(frequencies), 32), np.int64)
-        ranges[:, :SYMBOLS] = frequencies << 16 | first
-        self.ranges = ranges.ravel()  # [distribution << 5 | symbol]
-
-    def context(self, above, upper, left, last) -> np.ndarray:
-        """int64: the distribution, times 2**PRECISION, that follows the windows."""
-        joined = self.above.take(above)
-        joined |= self.upper.take(upper)
-        context = self.joined.take(joined)
-        context |= self.left.take(left)
-        context |= last
-        return self.contexts.take(context)
-
-    def step(self, context: np.ndarray, state: np.ndarray) -> np.ndarray:
-        """Take one symbol out of each state, in place."""
-        slot = state & ((1 << PRECISION) - 1)
-        context |= slot
-        symbols = self.symbols.take(context)
-        context >>= PRECISION
-        context <<= 5
-        context |= symbols
-        ranges = self.ranges.take(context)
-        state >>= PRECISION
-        state *= ranges >> 16
-        ranges &= 0xFFFF
-        slot -= ranges
-        state += slot
-        return symbols
+def _run(arguments: dict[str, np.ndarray], chunks: int) -> None:
+    text = Path(__file__).with_name("decoder.ll").read_text(encoding="ascii")
+    pointers = [_pointer(k, name) for k, name in enumerate(arguments)]
+    constants = {"SIZE": SIZE, "PIXELS": SIZE**2, "PRECISION": PRECISION}
+    constants["SLOT_MASK"] = (1 << PRECISION) - 1
+    for name, value in {"ARGUMENTS": "\n".join(pointers), **constants}.items():
+        text = text.replace(f"@{name}@", str(value))
+    code = native.Code()
+    address = native.compile_kernels({text: lambda: text})[text]
+    code.call(address, chunks, list(range(len(arguments))), name="decode")
+    machine = native.Machine(code, slots=len(arguments))
+    machine.run(np.array([array.ctypes.data for array in arguments.values()], np.uintp))
 
 
-class Stream:
-    """An array that is read from its begin to its end."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.rest = array
-
-    def take(self, count: int) -> np.ndarray:
-        taken, self.rest = self.rest[:count], self.rest[count:]
-        return taken
+def _pointer(k: int, name: str) -> str:
+    """LLVM: `%name` is the k-th argument of the kernel."""
+    return f"""
+  %{name}.id = getelementptr i64, ptr %ids, i64 {k}
+  %{name}.slot = load i64, ptr %{name}.id
+  %{name}.at = getelementptr ptr, ptr %table, i64 %{name}.slot
+  %{name} = load ptr, ptr %{name}.at"""
 
 
-def decode(packed: Packed) -> np.ndarray:
-    """The images, uint8 [groups * lanes, SIZE, SIZE]."""
-    lanes, groups = len(packed.states), len(packed.start_counts)
-    model = Model(packed)
-    states, words = packed.states.astype(np.int64), Stream(packed.words)
-    nibbles = Stream(np.stack([packed.nibbles & 15, packed.nibbles >> 4], axis=1).ravel())
-    starts = Stream(start_lanes(packed))
-    images = np.empty((groups, lanes, SIZE * SIZE), np.uint8)
-    for group, counts in zip(images, packed.start_counts):
-        group[:] = _decode_group(model, states, words, nibbles, starts, counts).T
-    return images.reshape(-1, SIZE, SIZE)
+def _streams(packed: Packed, starts: np.ndarray, n: int) -> np.ndarray:
+    """Where each stream begins, int64 [streams, 6]: its first image, that of the next stream, the
+    state, and the index of the next word, nibble and start."""
+    bounds = stream_bounds(n, len(packed.states))
+    columns = (
+        bounds[:-1],
+        bounds[1:],
+        packed.states,
+        np.cumsum(packed.word_counts) - packed.word_counts,
+        np.cumsum(packed.nibble_counts) - packed.nibble_counts,
+        np.searchsorted(starts, bounds[:-1] * SIZE**2),
+    )
+    return np.stack([column.astype(np.int64) for column in columns], axis=1)
 
 
-def _decode_group(model, states, words, nibbles, starts, counts) -> np.ndarray:
-    """uint8 [SIZE * SIZE, lanes]; the states and streams go on to the next group."""
-    windows = Windows(len(states))
-    values = np.zeros((SIZE * SIZE, len(states)), np.uint8)
-    for plane, count in zip(values, counts):
-        coded = windows.lit()
-        coded[starts.take(count)] = True
-        lanes = np.flatnonzero(coded)
-        state = states.take(lanes)
-        symbols = model.step(model.context(*windows.at(lanes)), state)
-        empty = np.flatnonzero(state < STATE_LOW)
-        state[empty] = state.take(empty) << 16 | words.take(len(empty))
-        states[lanes] = state
-        value = FIRST_VALUE.take(symbols)
-        grey = np.flatnonzero(symbols - np.uint8(1) < HAS_NIBBLE)  # 0 - 1 is 255
-        value[grey] += nibbles.take(len(grey))
-        plane[lanes] = value
-        windows.put(lanes, symbols)
-    return values
+def stream_bounds(n: int, streams: int) -> np.ndarray:
+    """The first image of each stream, and `n`."""
+    return np.arange(streams + 1) * n // streams
 
 
 # -- starts ----------------------------------------------------------------------------------
 
 
-def start_lanes(packed: Packed) -> np.ndarray:
-    """Which lanes have a start, pixel after pixel."""
-    counts = packed.start_counts.ravel().astype(np.int64)
-    widths = rice_widths(counts, len(packed.states))
+def start_positions(packed: Packed, n: int) -> np.ndarray:
+    """Where a start is, as image * SIZE**2 + pixel, ascending, then a sentinel: int64."""
+    counts = packed.start_counts.astype(np.int64)
+    widths = rice_widths(counts, n)
     ones = np.flatnonzero(np.unpackbits(packed.start_quotients))
     distances = (np.diff(ones, prepend=-1) - 1) << widths
     bits = np.unpackbits(packed.start_remainders)
@@ -198,14 +148,15 @@ def start_lanes(packed: Packed) -> np.ndarray:
     for bit in range(widths.max(initial=0)):
         has_bit = np.flatnonzero(widths > bit)
         distances[has_bit] += bits[first[has_bit] + bit].astype(np.int64) << bit
-    position = np.cumsum(distances)  # runs on from pixel to pixel
-    pixel_begin = np.concatenate([[0], position])[np.cumsum(counts) - counts]
-    return position - np.repeat(pixel_begin, counts) - 1
+    total = np.concatenate([[0], np.cumsum(distances)])  # runs on from pixel to pixel
+    image = total[1:] - np.repeat(total[np.cumsum(counts) - counts], counts) - 1
+    pixel = np.repeat(np.arange(SIZE**2), counts)
+    return np.append(np.sort(image * SIZE**2 + pixel), np.iinfo(np.int64).max)
 
 
-def rice_widths(counts: np.ndarray, lanes: int) -> np.ndarray:
+def rice_widths(counts: np.ndarray, n: int) -> np.ndarray:
     """The number of low bits of each distance, about log2 of the mean on its pixel."""
-    means = [max(7 * lanes // (10 * max(int(count), 1)), 1) for count in counts]
+    means = [max(7 * n // (10 * max(int(count), 1)), 1) for count in counts]
     return np.repeat([mean.bit_length() - 1 for mean in means], counts)
 
 
@@ -213,13 +164,13 @@ def rice_widths(counts: np.ndarray, lanes: int) -> np.ndarray:
 
 
 def compress(array: np.ndarray) -> np.ndarray:
-    """The bytes of a table, sorted by significance, as an LZMA stream: uint8."""
+    """The bytes of a table, the low ones first, as an LZMA stream: uint8."""
     planes = np.ascontiguousarray(array).view(np.uint8).reshape(-1, array.itemsize).T
     return np.frombuffer(lzma.compress(planes.tobytes(), preset=9), np.uint8)
 
 
 def decompress(stream: np.ndarray, dtype: str) -> np.ndarray:
-    """The table again, flat."""
+    """The table again."""
     planes = np.frombuffer(lzma.decompress(stream.tobytes()), np.uint8)
     planes = planes.reshape(np.dtype(dtype).itemsize, -1)
     return np.ascontiguousarray(planes.T).view(dtype).ravel()

@@ -38,7 +38,5 @@ def load_data() -> tuple[Arrays, Arrays]:
         arrays[name] = codec.decompress(arrays[name], dtype)
     pairs = arrays.pop("labels")
     labels = np.stack([pairs & 15, pairs >> 4], axis=1).ravel()
-    arrays["frequencies"] = arrays["frequencies"].reshape(-1, codec.SYMBOLS)
-    arrays["start_counts"] = arrays["start_counts"].reshape(-1, codec.SIZE**2)
-    images = codec.decode(codec.Packed(**arrays))
+    images = codec.decode(codec.Packed(**arrays), len(labels))
     return (images[:TRAIN], labels[:TRAIN]), (images[TRAIN:], labels[TRAIN:])
