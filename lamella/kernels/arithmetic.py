@@ -75,9 +75,7 @@ class Arithmetic:
         """Sums, rounded to elements."""
         _store(text, pointer, self.narrow(text, x, lanes), self.element, lanes, mask)
 
-    def load_sum(
-        self, text: Text, pointer: str, lanes: int = 1, mask: str | None = None
-    ) -> str:
+    def load_sum(self, text: Text, pointer: str, lanes: int = 1, mask: str | None = None) -> str:
         return _load(text, pointer, self.sum, lanes, mask)
 
     def store_sum(

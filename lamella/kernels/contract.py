@@ -7,8 +7,8 @@
          -> ending           contract_ending.py   the equations that follow, on the registers
 
 What has no such form is summed element by element (contract_generic.py). Where sums cannot stay in
-registers, because they are split over chunks or blocks, they go to a scratch array and a loop kernel
-(lamella.kernels.loop) runs the rest of the body on it.
+registers, because they are split over chunks or blocks, they go to a scratch array and a loop
+kernel (lamella.kernels.loop) runs the rest of the body on it.
 """
 
 from __future__ import annotations
@@ -118,12 +118,28 @@ class Region:
         return len(self.body.inputs) + len(self.body.outputs) + len(self.scratch) - 1
 
     def _launch(self, name: str, make: Callable[[], str], n_chunks: int, flops: int,
-                *arguments: int) -> None:  # fmt: skip
+                *arguments: int, blocks: dict[int, int | None] | None = None) -> None:  # fmt: skip
         types = [v.type for v in (*self.body.inputs, *self.body.outputs)]
         sizes = [t.nbytes for t in types] + self.scratch
-        kernel = Kernel(f"{self.key} {name}", make, n_chunks, (None,) * len(arguments),
-                        flops, sum(sizes[j] for j in arguments))  # fmt: skip
+        own = tuple((blocks or {}).get(j) for j in arguments)
+        nbytes = sum(sizes[j] for j in arguments)
+        kernel = Kernel(f"{self.key} {name}", make, n_chunks, own, flops, nbytes)
         self.launches.append(Launch(kernel, arguments))
+
+    def _blocks(self, plan: Plan) -> dict[int, int | None]:
+        """{argument: bytes per chunk} of the arrays of which a chunk touches one block only."""
+        inputs, outputs = self.body.inputs, self.body.outputs
+        block = plan.block(plan.loops.out)
+        aligned = _aligned(self.body, self.eq)
+        found: dict[int, int | None] = {}
+        for j, v in enumerate((*inputs, *outputs)):
+            if block and (v in aligned or j >= len(inputs)):
+                found[j] = block * v.type.dtype.itemsize
+        for k, j in enumerate(self.operands):
+            own = plan.operand_block(k)
+            if self.operands.count(j) == 1 and own:
+                found[j] = own * self.math.dtype.itemsize
+        return found
 
     def _sources(self, plan: Plan, number: int) -> list[int]:
         """The arguments that hold the operands: the arrays, or panels made of them."""
@@ -152,7 +168,9 @@ class Region:
             mine = [plans[i] for i in group]
             make = partial(_body_text, mine, places, self.body, self.eq, self.math)
             flops = sum(plan.flops for plan in mine)
-            self._launch(f"nests {group}", make, mine[0].n_chunks, flops, *arguments)
+            blocks = self._blocks(mine[0]) if len(plans) == 1 else None
+            name = f"nests {' '.join(map(str, group))}"
+            self._launch(name, make, mine[0].n_chunks, flops, *arguments, blocks=blocks)
         return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
 
     def in_two_steps(self, plan: Plan) -> Lowered:
@@ -201,14 +219,13 @@ def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Eq
     code = Code()
     values = (*body.inputs, *body.outputs)
     arrays = [code.array(j) for j in range(max(len(values), 1 + max(map(max, places))))]
-    inputs, outputs = arrays[: len(body.inputs)], arrays[len(body.inputs) : len(values)]
-    pointers = {**dict(zip(body.inputs, inputs)), **dict(zip(body.outputs, outputs))}
+    pointers, outputs = dict(zip(body.inputs, arrays)), arrays[len(body.inputs) : len(values)]
     kernels: list[tuple[ContractionKernel, Ending]] = []
     for plan, place in zip(plans, places):
         kernel = ContractionKernel(code, math, plan, [arrays[j] for j in place])
         plain = body.outputs == eq.results
         store = Store(kernel, outputs[0], wide=False) if plain else None
-        kernels.append((kernel, store or Epilogue(kernel, body, eq.results[0], pointers)))
+        kernels.append((kernel, store or Epilogue(kernel, body, eq.results[0], pointers, outputs)))
     return _chunks(code, kernels)
 
 
@@ -228,17 +245,24 @@ def _chunks(code: Code, kernels: list[tuple[ContractionKernel, Ending]]) -> str:
     return code.kernel()
 
 
-def _inplace(body: Program, eq: Equation) -> frozenset[tuple[int, int]]:
-    """(input, output) pairs where the input is read only at the element that is written."""
+def _aligned(body: Program, eq: Equation) -> set[Value]:
+    """Inputs of the result's shape of which only the element that is being computed is read."""
     elsewhere = set(eq.operands)
     for other in body.equations:
         if other.primitive.family != "elementwise":
             elsewhere.update(other.operands)
+    shape = eq.results[0].type.shape
+    return {v for v in body.inputs if v not in elsewhere and v.type.shape == shape}
+
+
+def _inplace(body: Program, eq: Equation) -> frozenset[tuple[int, int]]:
+    """(input, output) pairs that may share a buffer."""
+    aligned = _aligned(body, eq)
     return frozenset(
         (i, j)
         for i, x in enumerate(body.inputs)
         for j, y in enumerate(body.outputs)
-        if x not in elsewhere and x.type == y.type
+        if x in aligned and x.type == y.type
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from lamella.kernels.text import Int, Text
 
@@ -64,4 +65,4 @@ class Blocks:
                 body(at, rest)
             else:
                 here = text.let(f"icmp eq i64 {text.mod(length, unit)}, {rest}")
-                text.when(here, lambda at=at, rest=rest: body(at, rest))
+                text.when(here, partial(body, at, rest))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lamella.kernels.arithmetic import mask_of
 from lamella.kernels.contract_blocks import Blocks
@@ -97,12 +97,14 @@ class Epilogue:
     """
 
     def __init__(
-        self, kernel: ContractionKernel, body: Program, result: Value, pointers: Mapping[Value, str]
-    ) -> None:
+        self, kernel: ContractionKernel, body: Program, result: Value,
+        pointers: Mapping[Value, str], outputs: Sequence[str],
+    ) -> None:  # fmt: skip
+        """pointers: of the inputs; outputs: where the body's outputs are stored."""
         self.kernel, self.code = kernel, kernel.code
-        self.body, self.result, self.pointers = body, result, pointers
+        self.body, self.result, self.outputs = body, result, outputs
         self.lanes = 1 if kernel.tile.dot else kernel.tile.lanes
-        self.sums: Lanes | None = None
+        self.sums: Lanes  # at the point that is being evaluated
         self.emitter = Emitter(body, self.code, pointers, leaves={result: lambda at: self.sums})
         self.buffer: str | None = None
 
@@ -192,10 +194,10 @@ class Epilogue:
               for d, (s, n) in enumerate(zip(strides_of(shape), shape))]  # fmt: skip
         width = flat.width
         if width == 1 and self.lanes > 1:
-            value = code.let(
-                f"extractelement {vector_type(self.kernel.math.sum, self.lanes)} {value}, i64 0")
+            whole = vector_type(self.kernel.math.sum, self.lanes)
+            value = code.let(f"extractelement {whole} {value}, i64 0")
         self.sums = Lanes(code, self.result.type.dtype, width, value)
         results = [self.emitter.value(v, at) for v in self.body.outputs]
         where = tuple(Index.of(code, i) for i in at)
-        for v, lanes in zip(self.body.outputs, results):
-            store(code, self.pointers[v], v.type, where, lanes)
+        for v, pointer, lanes in zip(self.body.outputs, self.outputs, results):
+            store(code, pointer, v.type, where, lanes)

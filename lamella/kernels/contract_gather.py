@@ -1,8 +1,8 @@
 """Gather form: every element of the result is written once, by one point of the result's axes.
 
-A result dimension such as `2y+i-1` scatters: several (y, i) add to one element. Its inverse gathers:
-with Y = 2Y'+r the element's index, y = Y' + (r+1-i)/2 for those i that make it whole. So one scatter
-with stride s becomes s nests, one for each remainder r, each over every s-th element:
+A result dimension such as `2y+i-1` scatters: several (y, i) add to one element. Its inverse
+gathers: with Y = 2Y'+r the element's index, y = Y' + (r+1-i)/2 for those i that make it whole. So
+one scatter with stride s becomes s nests, one for each remainder r, each over every s-th element:
 
     n y o, i c o -> n 2y+i-1 c      =      r=0:  n Y o,    1  c o -> n 2Y   c     (i = 1)
                                            r=1:  n Y-I+1 o, 2I c o -> n 2Y+1 c     (i = 0, 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamella.indexmap import Affine, Shape
+from lamella.indexmap import Shape
 from lamella.kernels.contract_gather import Dims, Extents, Nest
 
 #: Bytes of the boxes and panels that one chunk keeps on its stack.
@@ -94,10 +94,10 @@ def linear_form(
                 return None
             for axis, block in blocks.items():
                 blocked[axis] = min(block, blocked.get(axis, block))
-    operands = [_operand(dims, shape, nest.extents, blocked)
-                for dims, shape in ((nest.maps.a, a), (nest.maps.b, b))]  # fmt: skip
+    x = _operand(nest.maps.a, a, nest.extents, blocked)
+    y = _operand(nest.maps.b, b, nest.extents, blocked)
     target = _strided(nest.maps.out, out)
-    return _merged(Loops(nest.extents, *operands, target, _product(out), blocked, False), keep)
+    return _merged(Loops(nest.extents, x, y, target, _product(out), blocked, False), keep)
 
 
 def _empty(nest: Nest, out: Shape, keep: str | None) -> Loops:
@@ -182,28 +182,26 @@ def _product(sizes: tuple[int, ...]) -> int:
 def _merged(loops: Loops, keep: str | None) -> Loops:
     """Axes p, q become one where stepping p is stepping q extent(q) times, in all three arrays."""
     extents = dict(loops.extents)
-    fixed = {*loops.blocked, keep}
     arrays = [dict(x.strides) for x in (loops.a.access, loops.b.access, loops.out)]
-    found = True
-    while found:
-        found = None
-        for p in extents:
-            for q in extents:
-                if p != q and not {p, q} & fixed and all(
-                    s.get(p, 0) == s.get(q, 0) * extents[q] for s in arrays
-                ) and (arrays[2].get(p, 0) == 0) == (arrays[2].get(q, 0) == 0):  # fmt: skip
-                    found = (p, q)
-        if found:
-            p, q = found
-            extents[q] *= extents.pop(p)
-            for s in arrays:
-                s.pop(p, None)
+
+    def continues(p: str, q: str) -> bool:
+        summed = [arrays[2].get(x, 0) == 0 for x in (p, q)]
+        return summed[0] == summed[1] and all(
+            s.get(p, 0) == s.get(q, 0) * extents[q] for s in arrays
+        )
+
+    def pair() -> tuple[str, str] | None:
+        able = [x for x in extents if x not in loops.blocked and x != keep]
+        return next(((p, q) for p in able for q in able if p != q and continues(p, q)), None)
+
+    while found := pair():
+        p, q = found
+        extents[q] *= extents.pop(p)
+        for s in arrays:
+            s.pop(p, None)
     a, b, out = (
         Linear({x: k for x, k in s.items() if k}, old.offset)
         for s, old in zip(arrays, (loops.a.access, loops.b.access, loops.out))
     )
     return Loops(extents, Operand(a, loops.a.box), Operand(b, loops.b.box), out,
                  loops.out_size, loops.blocked, loops.empty)  # fmt: skip
-
-
-__all__ = ["Affine", "Box", "Linear", "Loops", "Operand", "linear_form", "ragged", "strides_of"]

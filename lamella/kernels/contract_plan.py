@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from lamella.kernels.contract_nest import Loops
+from lamella.kernels.contract_nest import Linear, Loops, strides_of
 from lamella.kernels.contract_split import Split, Tile, count_blocks, flops_of
 from lamella.native import Target
 
@@ -51,6 +51,25 @@ class Plan:
     def flops(self) -> int:
         """Operations of the nest, those on padding included."""
         return flops_of(self.loops)
+
+    def block(self, array: Linear) -> int | None:
+        """Elements per chunk, where chunk c touches only its own block of `array`; else None."""
+        if len(self.grid) != 1:
+            return None
+        (axis, length), n = next(iter(self.grid.items())), self.loops.extents
+        steps = [k * (n[x] - 1) for x, k in array.strides.items() if x != axis]
+        inside = min(steps, default=0) >= 0 and sum(steps) + array.offset < array[axis]
+        return length * array[axis] if inside and array.offset >= 0 else None
+
+    def operand_block(self, k: int) -> int | None:
+        """As `block`, of operand a or b."""
+        operand = self.loops.operands[k]
+        if operand.box is None:
+            return None if self.shared[k] else self.block(operand.access)
+        first = operand.box.dims[0].axis
+        if list(self.grid) != [first] or operand.box.size == 0:
+            return None
+        return self.grid[first or ""] * strides_of(operand.box.shape)[0]
 
     @property
     def splits(self) -> dict[str, int]:
@@ -114,8 +133,8 @@ def _tiles(loops: Loops, lanes: int, registers: int, only: str | None) -> Iterat
         if axis in loops.blocked or axis == only:
             continue
         most = 1 if dot else min(-(-loops.extents[axis] // lanes), registers - 4, 8)
-        free = [x for x in near
-                if x not in (axis, only) and not loops.summed(x) and x not in loops.blocked]
+        taken = {axis, only, *loops.blocked}
+        free = [x for x in near if x not in taken and not loops.summed(x)]
         banded = [x for x, block in loops.blocked.items() if block > 1 and not loops.summed(x)]
         for vectors in range(1, most + 1):
             for rows in _rows(loops, free + banded, registers // vectors):
@@ -173,10 +192,11 @@ def _parts(loops: Loops, tile: Tile) -> list[tuple[int, dict[str, int], int]]:
     for x, n in loops.extents.items():
         if not loops.summed(x) and x != tile.lane and x not in dict(tile.rows):
             count *= n
-    parts: list[tuple[int, dict[str, int], int]] = []
     vectors = -(-loops.extents[tile.lane] // tile.lanes) if not tile.dot else 1
     full, rest = divmod(vectors, tile.vectors)
-    parts = [(count * full, {}, tile.vectors)] + ([(count, {}, rest)] if rest else [])
+    parts: list[tuple[int, dict[str, int], int]] = [(count * full, {}, tile.vectors)]
+    if rest:
+        parts.append((count, {}, rest))
     for x, n in tile.rows:
         extent = loops.extents[x]
         parts = [

@@ -1,8 +1,8 @@
 """Which axes are split over chunks, and which are looped over outside the tiles.
 
 Chunks come from halving, again and again, the axis whose halving makes the fewest bytes be read or
-written again: an operand that lacks the axis is read by both halves, a split sum is written and read
-once more. Outer loops cut what the tiles go over repeatedly to the size of the caches.
+written again: an operand that lacks the axis is read by both halves, a split sum is written and
+read once more. Outer loops cut what the tiles go over repeatedly to the size of the caches.
 """
 
 from __future__ import annotations

@@ -183,11 +183,11 @@ class PanelCopy:
 
     def _axes(self, axes: list[str], blocks: Blocks, source: str, target: str) -> None:
         if axes:
-            def inside(i: Int, _: list[str]) -> None:
-                x, y = self._moved(source, target, axes[0], i)
-                self._axes(axes[1:], blocks, x, y)
-
-            self.text.loop(blocks.length[axes[0]], inside)
+            self.text.loop(
+                blocks.length[axes[0]],
+                lambda i, _: self._axes(
+                    axes[1:], blocks, *self._moved(source, target, axes[0], i)),
+            )  # fmt: skip
         elif self.axis is None:
             self._lanes(blocks, lambda lane: self._element(source, target, lane))
         else:

@@ -1,6 +1,6 @@
 """LLVM IR as text: names, integer arithmetic with folded constants, loops, branches.
 
-Integers are i64: a Python int is a constant, a str is the name of an SSA value. Address arithmetic on
+Integers are i64: a Python int is a constant, a str is the name of an SSA value. Arithmetic on
 constants therefore costs nothing, neither here nor in LLVM.
 """
 
@@ -142,7 +142,7 @@ class Text:
         carried: Sequence[Typed] = (),
         start: Int = 0,
     ) -> list[str]:
-        """`for i in range(start, count): carried = body(i, carried)`; returns what is carried out."""
+        """`for i in range(start, count): carried = body(i, carried)`; what is carried out."""
         if isinstance(count, int) and isinstance(start, int) and count - start <= 1:
             values = [x for _, x in carried]
             return (body(start, values) or []) if count - start == 1 else values

@@ -107,3 +107,26 @@ def test_reduction_of_the_result_is_refused():
     body, _ = build(*CASES[0], lambda x: [ops.sum(x, axes=(0,))])
     with pytest.raises(CannotFuse, match="sum"):
         lower_contraction(body, native.target())
+
+
+def test_same_output_twice():
+    check(*build(*CASES[0], lambda x: [x, ops.neg(x), x]))
+
+
+def test_same_operand_twice():
+    builder = Builder()
+    x = random(np.random.default_rng(0), (20, 30))
+    with building(builder):
+        value = builder.make_value(type_of(x))
+        out = ops.contract(value, value, spec="i k, j k -> i j", shape=(20, 20))
+    check(builder.finish([value], [out]), [x])
+
+
+def test_chunks_touch_only_their_blocks():
+    """What lets a chain of layers over the images of a batch run without barriers."""
+    spec = "n y+i-1 x+j-1 c, i j c o -> n y x o"
+    body, arrays = build(spec, (32, 12, 12, 16), (3, 3, 16, 16), (32, 12, 12, 16), bias_relu, (16,))
+    lowered = check(body, arrays)
+    (launch,) = lowered.launches
+    image = 12 * 12 * 16 * 4 * 32 // launch.kernel.n_chunks
+    assert launch.kernel.blocks == (image, None, None, image)

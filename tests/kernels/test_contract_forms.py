@@ -1,14 +1,16 @@
 """Every form of contraction against its NumPy meaning: shapes that divide nothing, all roles."""
 
+import dataclasses
+
 import pytest
 from contraction import check
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-MATRIX = [
-    (m, n, k)
-    for m in (1, 2, 13, 33) for n in (1, 10, 17, 40) for k in (1, 7, 64)
-]  # fmt: skip
+from lamella import native
+
+MATRIX = [(1, 1, 1), (1, 40, 64), (40, 1, 64), (2, 17, 7), (13, 10, 64), (33, 17, 1), (33, 40, 7),
+          (13, 129, 65), (1, 10, 300), (130, 70, 20)]  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", ["i k, k j -> i j", "k i, k j -> i j", "i k, j k -> i j",
@@ -121,10 +123,23 @@ def test_dtypes(dtype, role):
     check("i k, j k -> i j", (9, 70), (35, 70), (9, 35), dtype=dtype)
 
 
+@pytest.mark.parametrize("vector_bytes", [16, 32])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_narrow_vectors(vector_bytes, dtype):
+    """Processors with AVX2, or with no more than SSE or NEON, in their tile sizes."""
+    target = dataclasses.replace(native.target(), vector_bytes=vector_bytes)
+    x, f, y = convolution(2, (8, 6), 5, 17, (3, 3), 2, 1, (1, 1))
+    for a, b, out in ((x, f, y), (y, f, x), (x, y, f)):
+        check(f"{a[0]}, {b[0]} -> {out[0]}", a[1], b[1], out[1], dtype=dtype, target=target)
+    check("i k, j k -> i j", (9, 70), (35, 70), (9, 35), dtype=dtype, target=target)
+    check("i j, j -> i", (30, 41), (41,), (30,), dtype=dtype, target=target)
+
+
 def affine(x, y, k, m, offset):
     """`kx+my+offset` as it stands in a spec."""
     terms = [(k, x), (m, y)] if x != y else [(k + m, x)]
-    text = "".join(f"{'-' if c < 0 else '+'}{'' if abs(c) == 1 else abs(c)}{z}" for c, z in terms if c)
+    signed = [("-" if c < 0 else "+", "" if abs(c) == 1 else abs(c), z) for c, z in terms if c]
+    text = "".join(f"{sign}{c}{z}" for sign, c, z in signed)
     return text.removeprefix("+") + (f"{offset:+d}" if offset or not text else "")
 
 
