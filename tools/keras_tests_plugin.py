@@ -7,9 +7,11 @@ one JSON line for each test to the file named by KERAS_TESTS_REPORT.
 from __future__ import annotations
 
 import ast
+import faulthandler
 import importlib.machinery
 import json
 import os
+import re
 import sys
 import types
 from typing import Any
@@ -70,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
         install()
         sys.meta_path.insert(0, TrainerTestFinder)  # type: ignore[arg-type]
     sys.modules["conftest"] = _conftest()
-    sys.path.extend(filter(None, os.environ.get("KERAS_TESTS_PATH", "").split(os.pathsep)))
+    sys.path.extend(filter(None, os.environ.get("KERAS_TESTS_APPEND", "").split(os.pathsep)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,34 +81,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs several devices"))
 
 
-def _write(**record: Any) -> None:
+# ---- the report --------------------------------------------------------------------------------
+
+#: What Keras and Python say where a package is not installed.
+MISSING = re.compile(
+    r"^(ModuleNotFoundError: No module named '(?!keras|lamella)"
+    r"|ImportError: .*(requires? |cannot import|must be installed|install )"
+    r"|ImportError: This requires the )"
+)
+
+
+def _write(test: str, outcome: str, **record: Any) -> None:
     with open(os.environ["KERAS_TESTS_REPORT"], "a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+        file.write(json.dumps({"test": test, "outcome": outcome, **record}) + "\n")
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    _write(test=nodeid.partition("::")[2], outcome="started")
+    seconds = float(os.environ["KERAS_TESTS_TIMEOUT"])
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    _write(nodeid.partition("::")[2], "started")
+
+
+def pytest_runtest_logfinish() -> None:
+    faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when != "call" and report.passed:
         return
-    outcome = report.outcome
+    message = _last_line(report) if report.failed else ""
+    outcome: str = report.outcome
     if hasattr(report, "wasxfail"):
-        outcome = "xfailed"  # type: ignore[assignment]
-    elif report.failed and report.when != "call":
-        outcome = "error"  # type: ignore[assignment]
-    _write(
-        test=report.nodeid.partition("::")[2],
-        outcome=outcome,
-        seconds=round(report.duration, 3),
-        message=_last_line(report) if report.failed else "",
-    )
+        outcome = "xfailed"
+    elif MISSING.match(message):
+        outcome = "skipped"
+    seconds = round(report.duration, 3)
+    _write(report.nodeid.partition("::")[2], outcome, seconds=seconds, message=message)
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     if report.failed:
-        _write(test="", outcome="uncollected", message=_last_line(report))
+        message = _last_line(report)
+        _write("", "uncollectable" if MISSING.match(message) else "failed", message=message)
 
 
 def _last_line(report: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
 
-from keras_lamella.src.ops.engine import apply
+from lamella.frontend.functions import apply
 from keras_lamella.src.variable import VariableScope
 from lamella import control, ops, transforms
 from lamella.frontend.trace import Trace
