@@ -4,13 +4,13 @@
     pointers = {v: code.array(j) for j, v in enumerate([*body.inputs, *body.outputs])}
     emitter = Emitter(body, code, pointers)
     lanes = lane(code, width=16, valid=16)         # Index of lanes 0 .. 15; valid < width: a tail
-    def column(t, _):                              # a loop: code.loop gives the counter's name
+    def column(t, _):                              # a loop: code.loop names the counter
         j = Index.of(code, Var(8, code.depth, t)) * 16 + lanes
         emitter.store(body.outputs[0], (row, j))   # evaluates the output there and stores it
 
-`emitter.value(v, index)` returns Lanes: a vector if the index has lanes, else a scalar. One Index (or int) per
-dimension of v. Elementwise equations run their scalar rule, views map the index, inputs become
-loads, reductions become inner loops, gathers load their index first.
+`emitter.value(v, index)` returns Lanes: a vector if the index has lanes, else a scalar. There is one
+Index (or int) per dimension of v. Elementwise equations run their scalar rule, views map the index,
+inputs become loads, reductions become inner loops, gathers load their index first.
 
 Values are remembered per loop level, and emitted at the outermost level that knows their index: the
 maximum of a softmax row is computed once per row, in front of the loop over the row.
@@ -33,6 +33,7 @@ from lamella.kernels.emit_fold import fold
 from lamella.kernels.emit_index import Index, Var, both, compare
 from lamella.kernels.emit_lanes import INT64, Lanes
 from lamella.kernels.emit_memory import load, store
+from lamella.kernels.emit_tile import Tile, load_transposed
 from lamella.kernels.emit_window import window
 from lamella.kernels.kernel import CannotFuse
 from lamella.program import Equation, Program, Value
@@ -57,6 +58,7 @@ class Emitter:
         self.needed = body.equations if needed is None else needed  # what else may be computed
         self.width = width  # lanes of the loops that reductions make
         self.straight = 0  # rows of up to so many vectors are folded without a loop
+        self.tile: Tile | None = None  # the points that are being written out, if any
         self.guard: Lanes | None = None  # where loads are allowed; None: everywhere
         self.made_by = {v: eq for eq in body.equations for v in eq.results}
         self.position = {eq: i for i, eq in enumerate(body.equations)}
@@ -117,6 +119,10 @@ class Emitter:
             return self._constant(self.body.constants[v])
         eq = self.made_by.get(v)
         if eq is None:
+            if self.tile is not None and self.guard is None:
+                found = load_transposed(self.code, self.pointers[v], v.type, where, self.tile)
+                if found is not None:
+                    return found
             return load(self.code, self.pointers[v], v.type, where, self.guard)
         family = eq.primitive.family
         if family == "elementwise":

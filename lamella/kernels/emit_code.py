@@ -1,8 +1,8 @@
 """Code: the LLVM text of a kernel with one open block per loop level.
 
-Instructions go to the innermost open level; `with code.hoisted(level)` sends them to an
-outer one, in front of the loops that are being built there. So what depends only on outer loops is computed there,
-without any pass that moves code.
+Instructions go to the innermost open level; `with code.hoisted(level)` sends them to an outer one,
+in front of the loops that are being built there. So what depends only on outer loops is computed
+there, without any pass that moves code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Level:
 class Code(Text):
     """A Text whose loops are levels.
 
-    `memo(level)` is a dictionary of what has been computed at a level; it is dropped with the level.
+    `memo(level)` is a dictionary of what has been computed at a level; it goes with the level.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,8 @@ class Code(Text):
         inner = self.levels.pop()
         done, before = self.label(), self.block
         phis = [("i64", i, start, f"{i}.n")]
-        phis += [(t, x, first, y) for (t, first), x, y in zip(carried, values, results, strict=True)]
+        triples = zip(carried, values, results, strict=True)
+        phis += [(t, x, first, y) for (t, first), x, y in triples]
         heading = [
             f"{x} = phi {t} [{first}, %{before}], [{y}, %{inner.block}]" for t, x, first, y in phis
         ]
@@ -117,7 +118,7 @@ class Code(Text):
         self.place(done)
         return results if nonempty else values
 
-    def when(
+    def when(  # type: ignore[override]
         self, condition: str, body: Callable[[], list[str] | None], otherwise: Sequence[Typed] = ()
     ) -> list[str]:
         """`body() if condition else otherwise`, one value for each of `otherwise`."""

@@ -1,7 +1,7 @@
 """Reductions inside a kernel: loops over the folded axes with several accumulators.
 
-Where the result's index has no lanes, the lanes run along a folded axis and are joined at the end by
-halves; else every lane folds its own elements. The tree depends on shapes only.
+Where the result's index has no lanes, the lanes run along a folded axis and are joined at the end
+by halves; else every lane folds its own elements. The tree depends on shapes only.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def _siblings(emitter: Emitter, eq: Equation, where: tuple[Index, ...]) -> list[
     shape = eq.operands[0].type.shape
     group, memo = [eq], emitter.code.memo(emitter.code.depth)
     for other in emitter.needed:
-        if other is eq or other.primitive.family != "reduction" or other.results[0] in emitter.leaves:
+        if other is eq or other.primitive.family != "reduction":
+            continue
+        if other.results[0] in emitter.leaves:
             continue
         same = other.operands[0].type.shape == shape and axes == other.attrs.get(
             "axes", (other.attrs.get("axis"),)
@@ -126,7 +128,9 @@ def _siblings(emitter: Emitter, eq: Equation, where: tuple[Index, ...]) -> list[
 class Loops:
     """The loops of one group of folds over the same axes of operands of one shape."""
 
-    def __init__(self, emitter: Emitter, group: list[Accumulator], where: tuple[Index, ...]) -> None:
+    def __init__(
+        self, emitter: Emitter, group: list[Accumulator], where: tuple[Index, ...]
+    ) -> None:
         self.emitter, self.code, self.group = emitter, emitter.code, group
         self.shape, self.reduced = group[0].operand.type.shape, group[0].axes
         self.where = list(where)

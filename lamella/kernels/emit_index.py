@@ -2,8 +2,8 @@
 
 An Index is constant + sum of coefficient * Var. A Var is a loop counter, the lane number, the floor
 quotient of an Index, or integers that the kernel loads. Quotients are shared and computed only if a
-load needs them: i and j of a flattened k, namely k // n and k - n*(k // n), multiply back to k in an
-address, and nothing is divided.
+load needs them: i and j of a flattened k, namely k // n and k - n*(k // n), multiply back to k in
+an address, and nothing is divided.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class Index:
         return Index(self.code, quotient.terms, quotient.constant, *bounds)
 
     def _divided(self, x: Index, divisor: int) -> Index:
-        """x // divisor by a Quotient, of the coarse terms only where the fine ones cannot matter."""
+        """x // divisor by a Quotient, of the coarse terms only where fine ones cannot matter."""
         coarse = math.gcd(divisor, *(c for v, c in x.terms.items() if v.width == 1))
         big = {v: c for v, c in x.terms.items() if c % coarse == 0}
         small = Index(self.code, {v: c for v, c in x.terms.items() if c % coarse},
@@ -253,12 +253,11 @@ class Index:
         for v, c in self.terms.items():
             if v.width == 1:
                 continue
-            if isinstance(v, Quotient):
-                part = v.vector(code).convert_(dtype) * c if c != 1 else v.vector(code).convert_(dtype)
-            elif v.lanes is not None:
-                part = v.lanes.convert_(dtype) * c if c != 1 else v.lanes.convert_(dtype)
-            else:
+            lanes = v.vector(code) if isinstance(v, Quotient) else v.lanes
+            if lanes is None:
                 part = iota(code, v.width, dtype, c)
+            else:
+                part = lanes.convert_(dtype) if c == 1 else lanes.convert_(dtype) * c
             total = part if total.constant and base == 0 and total.width == 1 else total + part
         return total
 

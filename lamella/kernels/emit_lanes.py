@@ -6,7 +6,7 @@ They implement the language of lamella.scalar: every operation appends LLVM inst
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,9 @@ class Lanes:
         scalar = register_type(self.dtype)
         return scalar if self.width == 1 else f"<{self.width} x {scalar}>"
 
-    def new(self, instruction: str, dtype: np.dtype | None = None, width: int | None = None) -> Lanes:
+    def new(
+        self, instruction: str, dtype: np.dtype | None = None, width: int | None = None
+    ) -> Lanes:
         ref = self.code.let(instruction)
         return Lanes(self.code, dtype or self.dtype, width or self.width, ref)
 
@@ -343,13 +345,9 @@ class Lanes:
         even, odd = (pairs & 0xFFFFFFFF) * factor, (pairs >> 32) * factor
         words = [x.new(f"bitcast {x.type} {x.ref} to {self.type}", self.dtype, self.width)
                  for x in (even, odd)]  # fmt: skip
-        return tuple(self._interleaved(*words, first) for first in (1, 0))  # type: ignore[return-value]
-
-    def _interleaved(self, x: Lanes, y: Lanes, first: int) -> Lanes:
-        """x[first], y[first], x[first + 2], y[first + 2], ..."""
-        order = [i + first + (self.width - 1 if i % 2 else 0) for i in range(self.width)]
-        mask = ", ".join(f"i32 {i}" for i in order)
-        return x.new(f"shufflevector {x.type} {x.ref}, {y.type} {y.ref}, <{self.width} x i32> <{mask}>")
+        lower = [i + (self.width - 1 if i % 2 else 0) for i in range(self.width)]
+        high = words[0].shuffled(words[1], [i + 1 for i in lower])
+        return high, words[0].shuffled(words[1], lower)
 
     def divide_(self, other: Any) -> Lanes:
         return self._binary(other, "", "udiv" if self.dtype in UNSIGNED else "sdiv")
@@ -398,7 +396,8 @@ class Lanes:
         scalars = ", ".join(f"double %x{k}" for k in range(n))
         lines += [f"%y = call double @{name}({scalars})", "store double %y, ptr %r.i",
                   "%next = add i64 %i, 1", f"%more = icmp ult i64 %next, {width}",
-                  "br i1 %more, label %each, label %done", "done:", f"%last = load {v}, ptr %r"]  # fmt: skip
+                  "br i1 %more, label %each, label %done", "done:",
+                  f"%last = load {v}, ptr %r"]  # fmt: skip
         parameters = ", ".join(f"{v} %a{k}" for k in range(n))
         self.code.declared[name] = f"declare double @{name}({', '.join(['double'] * n)})"
         self.code.definitions[function] = "\n".join([
@@ -409,31 +408,30 @@ class Lanes:
 
     # ------------------------------------------------------------------------------ shuffles
 
+    def shuffled(self, other: Lanes, order: Sequence[int]) -> Lanes:
+        """Lanes by number, of self and then of `other`."""
+        mask = ", ".join(f"i32 {i}" for i in order)
+        return self.new(
+            f"shufflevector {self.type} {self.ref}, {other.type} {other.ref}, "
+            f"<{len(order)} x i32> <{mask}>",
+            width=len(order),
+        )
+
     def halves(self) -> tuple[Lanes, Lanes]:
         """The lower and the upper half of the lanes."""
         half = self.width // 2
-        parts = []
-        for first in (0, half):
-            order = ", ".join(f"i32 {first + i}" for i in range(half))
-            if half == 1:
-                parts.append(self.new(f"extractelement {self.type} {self.ref}, i64 {first}", width=1))
-            else:
-                mask = f"<{half} x i32> <{order}>"
-                shuffle = f"shufflevector {self.type} {self.ref}, {self.type} poison, {mask}"
-                parts.append(self.new(shuffle, width=half))
-        return parts[0], parts[1]
+        if half == 1:
+            return self.first(), self.first(1)
+        return self.shuffled(self, range(half)), self.shuffled(self, range(half, self.width))
 
-    def first(self) -> Lanes:
-        """Lane 0."""
+    def first(self, number: int = 0) -> Lanes:
+        """One lane."""
         if self.width == 1:
             return self
-        return self.new(f"extractelement {self.type} {self.ref}, i64 0", width=1)
+        return self.new(f"extractelement {self.type} {self.ref}, i64 {number}", width=1)
 
     def reversed_(self) -> Lanes:
-        order = ", ".join(f"i32 {self.width - 1 - i}" for i in range(self.width))
-        return self.new(
-            f"shufflevector {self.type} {self.ref}, {self.type} poison, <{self.width} x i32> <{order}>"
-        )
+        return self.shuffled(self, range(self.width)[::-1])
 
 
 def _is_half(dtype: np.dtype) -> bool:

@@ -1,4 +1,4 @@
-"""Loads and stores of dense row-major arrays at an index: contiguous, repeated, strided, gathered."""
+"""Loads and stores of dense row-major arrays at an index: contiguous, strided or gathered."""
 
 from __future__ import annotations
 
@@ -82,7 +82,11 @@ def _mask(code: Code, width: int, valid: int, guard: Lanes | None) -> Lanes | No
 
 def load(code: Code, pointer: str, t: Type, at: Sequence[Index], guard: Lanes | None) -> Lanes:
     """The elements at an index, where `guard` allows it (elsewhere anything)."""
-    offset = offset_of(code, t, at)
+    return load_at(code, pointer, t, offset_of(code, t, at), guard)
+
+
+def load_at(code: Code, pointer: str, t: Type, offset: Index, guard: Lanes | None) -> Lanes:
+    """The elements number `offset`."""
     if offset.width == 1:
         return _load_scalar(code, pointer, t, offset, guard)
     width, step = offset.width, offset.lane_step
@@ -137,12 +141,11 @@ def _pointers(code: Code, pointer: str, t: Type, offset: Index) -> tuple[str, st
     return vector, code.let(gep)
 
 
-def _load_gathered(
-    code: Code, pointer: str, t: Type, offset: Index, mask: Lanes | None
-) -> Lanes:
+def _load_gathered(code: Code, pointer: str, t: Type, offset: Index, mask: Lanes | None) -> Lanes:
     width = offset.width
     pointers, places = _pointers(code, pointer, t, offset)
-    vector, name = f"<{width} x {memory_type(t)}>", f"llvm.masked.gather.{_mangled(t, width)}.v{width}p0"
+    vector = f"<{width} x {memory_type(t)}>"
+    name = f"llvm.masked.gather.{_mangled(t, width)}.v{width}p0"
     code.declared[name] = f"declare {vector} @{name}({pointers}, i32, <{width} x i1>, {vector})"
     allowed = mask.ref if mask is not None else "splat (i1 true)"
     ref = code.let(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamella.kernels.emit_index import Index, Var, both, compare
-from lamella.kernels.emit_lanes import BOOL, Lanes, together
+from lamella.kernels.emit_lanes import BOOL, Lanes
 from lamella.ops.lowering import FirstMaximum, WindowFold
 from lamella.program import Equation, Value
 from lamella.types import is_float
@@ -140,9 +140,7 @@ def _gradient(emitter: Emitter, eq: Equation, where: tuple[Index, ...]) -> Lanes
     return total
 
 
-def _cotangent(
-    emitter: Emitter, g: Value, windows: Sequence[Index], valid: Lanes | bool
-) -> Lanes:
+def _cotangent(emitter: Emitter, g: Value, windows: Sequence[Index], valid: Lanes | bool) -> Lanes:
     at = [w.within(n) for w, n in zip(windows, g.type.shape)]
     if valid is True:
         return emitter.value(g, at)

@@ -11,13 +11,12 @@ fold   a long reduction whose results are few: fixed chunks of the folded axes g
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
 from lamella.kernels.kernel import CannotFuse, Lowered
 from lamella.kernels.loop_fold import Fold
 from lamella.kernels.loop_map import Map
-from lamella.kernels.loop_plan import SMALL, Outputs, axes_of, classify
+from lamella.kernels.loop_plan import classify
 from lamella.native import Target
 from lamella.program import Program, Value
 from lamella.types import COMPLEX

@@ -170,8 +170,11 @@ class Fold:
         values = [*self.body.inputs, *self.body.outputs]
         used = {a.value for a in self.space.accesses}
         pointers = {v: code.array(j) for j, v in enumerate(values) if v in used}
-        self.outputs_at = [(v, code.array(len(self.body.inputs) + j))
-                           for j, v in enumerate(self.body.outputs) if v in self.outputs.inner]
+        self.outputs_at = [
+            (v, code.array(len(self.body.inputs) + j))
+            for j, v in enumerate(self.body.outputs)
+            if v in self.outputs.inner
+        ]
         self.partial = [code.array(len(values) + j) for j in range(len(self.states))]
         needed = needed_by(self.body, [*self.outputs.inner, *(
             v for eq in self.outputs.folds for v in eq.results)])  # fmt: skip

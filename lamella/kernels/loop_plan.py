@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lamella.kernels.emit_probe import Access, Axis, Probe, group_axes
 from lamella.kernels.emit_index import Index, Var
 from lamella.kernels.emit_memory import offset_of
+from lamella.kernels.emit_probe import Access, Axis, Probe, group_axes
 from lamella.kernels.kernel import CannotFuse
 from lamella.program import Equation, Program, Value
 from lamella.types import FLOATS
@@ -80,16 +80,12 @@ def classify(body: Program) -> list[Outputs]:
                 return [Outputs("map", domain, kept, inner, outer)]
             raise CannotFuse("a long reduction and its use over the folded axes")
         folds = [eq for eq in reductions if eq in needed_by(body, outer)]
-        if any(e is not f and e in needed_by(body, e_operands(f)) for e in folds for f in folds):
+        if any(e in needed_by(body, f.operands) for e in folds for f in folds):
             raise CannotFuse("reductions that depend on each other")
         return [Outputs("fold", domain, kept, inner, outer, folds)]
     if inner:
         return [Outputs("map", domain, kept, inner, outer)]
     return [Outputs("map", reduced, tuple(range(len(reduced))), outer)]
-
-
-def e_operands(eq: Equation) -> list[Value]:
-    return list(eq.operands)
 
 
 def _is_last(domain: Shape, axes: Sequence[int]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamella import elementary as e
+from lamella import elementary_special as f
 from lamella import ops, special
 from lamella import scalar as s
 from lamella.ops.families import elementwise, reals
@@ -113,29 +114,29 @@ sigmoid = elementwise(
 )  # fmt: skip
 
 erf = elementwise(
-    "erf", numpy=special.erf, scalar=e.erf, samples=reals(-2, 2),
+    "erf", numpy=special.erf, scalar=f.erf, samples=reals(-2, 2),
     vjp=lambda g, y, x: g * ops.exp(-(x * x)) * (2 / math.sqrt(math.pi)),
 )  # fmt: skip
 erfc = elementwise(
-    "erfc", numpy=special.erfc, scalar=e.erfc, samples=reals(-2, 2),
+    "erfc", numpy=special.erfc, scalar=f.erfc, samples=reals(-2, 2),
     vjp=lambda g, y, x: g * ops.exp(-(x * x)) * (-2 / math.sqrt(math.pi)),
 )  # fmt: skip
 erfinv = elementwise(
-    "erfinv", numpy=special.erfinv, scalar=e.erfinv, samples=reals(-0.8, 0.8),
+    "erfinv", numpy=special.erfinv, scalar=f.erfinv, samples=reals(-0.8, 0.8),
     vjp=lambda g, y, x: g * ops.exp(y * y) * (math.sqrt(math.pi) / 2),
 )  # fmt: skip
 lgamma = elementwise(
-    "lgamma", numpy=special.lgamma, vjp=lambda g, y, x: g * ops.digamma(x), scalar=e.lgamma,
+    "lgamma", numpy=special.lgamma, vjp=lambda g, y, x: g * ops.digamma(x), scalar=f.lgamma,
     samples=reals(0.5, 5),
 )  # fmt: skip
 digamma = elementwise(
     "digamma", numpy=special.digamma, vjp=lambda g, y, x: g * ops.polygamma(x, order=1),
-    scalar=e.digamma, samples=reals(0.5, 5),
+    scalar=f.digamma, samples=reals(0.5, 5),
 )  # fmt: skip
 polygamma = elementwise(
     "polygamma", numpy=special.polygamma,
     typing=lambda t, *, order: ops.digamma.typing(t),
     vjp=lambda g, y, x, *, order: g * ops.polygamma(x, order=order + 1),
-    scalar=e.polygamma, samples=lambda rng: [((rng.uniform(0.5, 5, (3, 4)),), {"order": 1}),
+    scalar=f.polygamma, samples=lambda rng: [((rng.uniform(0.5, 5, (3, 4)),), {"order": 1}),
                                              ((rng.uniform(0.5, 5, (3, 4)),), {"order": 3})],
 )  # fmt: skip

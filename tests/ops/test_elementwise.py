@@ -124,7 +124,8 @@ def test_convert(source: str, target: str) -> None:
 @pytest.mark.parametrize("target", ["float16", "bfloat16"])
 def test_rounding_to_half(target: str) -> None:
     rng = np.random.default_rng(0)
-    x = np.concatenate([rng.normal(size=1000), [1e-6, 6e-8, 65519, 65520, 1e30, np.inf, np.nan, -0.0]])
+    special = [1e-6, 6e-8, 65519, 65520, 1e30, np.inf, np.nan, -0.0]
+    x = np.concatenate([rng.normal(size=1000), special])
     x = x.astype("float32")
     want = x.astype(dtype_of(target)).view("uint16")
     body = program(lambda v: ops.convert(v, dtype=target), typed(len(x)))
