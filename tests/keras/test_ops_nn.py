@@ -168,6 +168,27 @@ def test_slopes_where_a_function_has_a_kink() -> None:
         assert np.all(np.isfinite(slope)), name
 
 
+def test_moments_have_first_and_second_derivatives() -> None:
+    x, weights, direction = normal(6, 3), normal(3), normal(6, 3)
+
+    def loss(x: Any) -> Any:
+        mean, variance = ops.moments(x, [0])
+        return ops.sum(weights * variance * variance + mean * variance)
+
+    def slope(x: Any) -> Any:
+        return ops.sum(lamella.grad(loss)(x) * direction)
+
+    step = np.float32(1e-2)
+    for f, df in ((loss, lamella.grad(loss)), (slope, lamella.grad(slope))):
+        difference = (f(x + step * direction) - f(x - step * direction)) / (2 * step)
+        np.testing.assert_allclose(np.sum(df(x) * direction), difference, rtol=2e-2)
+
+
+def test_moments_of_an_empty_batch_trace() -> None:
+    slope = lamella.grad(lambda x: ops.sum(ops.moments(x, [-1], keepdims=True)[1]))
+    assert slope(np.zeros((0, 4), "float32")).shape == (0, 4)
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_average_pool_counts_what_lies_inside(padding: str) -> None:
     ones = np.ones((1, 5, 5, 2), "float32")

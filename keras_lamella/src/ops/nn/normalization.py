@@ -33,7 +33,7 @@ def _variance(x, mean, axes):
     @transforms.custom_gradient
     def variance(x, mean):
         centred = x - mean
-        n = x.size // max(mean.size, 1)
+        n = max(x.size // max(mean.size, 1), 1)  # 0 in an empty batch
 
         def cotangents(g):
             return g * (centred * weak(2.0 / n, x.dtype)), np.zeros_like(mean)
