@@ -40,26 +40,28 @@ class Access:
     block: int | None = None
 
     def conflicts(self, other: Access) -> bool:
-        """Must all threads have finished `other` before this one may begin?"""
-        if self.space is not other.space or not (self.written or other.written):
+        """Must all threads be done with `other`, in the same space, before this one may begin?"""
+        if not (self.written or other.written):
             return False
         if self.low >= other.high or other.low >= self.high:
             return False
         if self.chunks != other.chunks or self.chunks == ALL:
             return True
-        if self.chunks in (HOST, 1):
-            return False
         return self.block is None or self.block != other.block or self.low != other.low
 
 
 class Assembler:
-    """Writes native code; `pending` are the accesses since the last barrier."""
+    """Writes native code; `pending` are the accesses since the last barrier.
+
+    Small programs have no barrier at all: there, accesses by one thread must not be compared with
+    each other.
+    """
 
     def __init__(self, addresses: Mapping[str, int], slot_of: Callable[[Buffer], int]) -> None:
         self.code = native.Code()
         self.addresses = addresses
         self.slot = slot_of
-        self.pending: list[Access] = []
+        self.pending: dict[object, dict[int, list[Access]]] = {}  # by space, by chunks
         self.counter: list[object] = []
         self.kernels: dict[int, Kernel] = {}  # by the number of the instruction that calls them
 
@@ -70,12 +72,20 @@ class Assembler:
     def barrier(self) -> None:
         if self.pending:
             self.code.barrier()
-            self.pending = []
+            self.pending = {}
 
     def _touch(self, accesses: Sequence[Access]) -> None:
-        if any(new.conflicts(old) for new in accesses for old in self.pending):
+        if any(map(self._must_wait, accesses)):
             self.barrier()
-        self.pending += accesses
+        for access in accesses:
+            self.pending.setdefault(access.space, {}).setdefault(access.chunks, []).append(access)
+
+    def _must_wait(self, new: Access) -> bool:
+        return any(
+            any(map(new.conflicts, before))
+            for chunks, before in self.pending.get(new.space, {}).items()
+            if chunks != new.chunks or chunks not in (HOST, 1)
+        )
 
     def _call(self, call: Call) -> None:
         kernel = call.kernel
@@ -124,7 +134,7 @@ class Assembler:
         self.emit(loop.test)
         self.barrier()
         self.code.jump_if_false(self.slot(loop.flag), end)
-        self.pending.append(_access(loop.flag, False, ALL))
+        self._touch([_access(loop.flag, False, ALL)])
         self.emit(loop.body)
         self.barrier()
         self.code.jump(again)
@@ -138,7 +148,7 @@ class Assembler:
         for label, branch in zip(labels, switch.branches):
             self.code.place(label)
             self.emit(branch)
-            self.pending.append(_access(switch.index, False, ALL))
+            self._touch([_access(switch.index, False, ALL)])
             self.barrier()
             self.code.jump(end)
         self.code.place(end)

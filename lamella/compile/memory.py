@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lamella.compile.instructions import Buffer, Instruction, Loop, Switch, While, accesses
 
 ALIGNMENT = 64
@@ -20,23 +22,27 @@ class Lifetime:
 
 
 def plan_arena(instructions: Sequence[Instruction]) -> int:
-    """Give every temporary buffer its `offset`; returns the size of the arena in bytes."""
+    """Give every temporary buffer its `offset`; returns the size of the arena in bytes.
+
+    Large buffers first, each at the lowest place that is free for all of its life.
+    """
     lives = lifetimes(instructions)
-    placed: list[tuple[int, int, Lifetime]] = []
-    size = 0
-    for buffer in sorted(lives, key=lambda b: -b.nbytes):
+    first, last, start, end = np.empty((4, len(lives)), np.int64)
+    for k, buffer in enumerate(sorted(lives, key=lambda b: -b.nbytes)):
         life, need = lives[buffer], _padded(buffer.nbytes)
-        taken = sorted((o, n) for o, n, other in placed
-                       if other.first <= life.last and life.first <= other.last)  # fmt: skip
-        offset = 0
-        for start, length in taken:
-            if start - offset >= need:
-                break
-            offset = max(offset, start + length)
-        buffer.offset = offset
-        placed.append((offset, need, life))
-        size = max(size, offset + need)
-    return size
+        beside = (first[:k] <= life.last) & (life.first <= last[:k])
+        buffer.offset = _gap(start[:k][beside], end[:k][beside], need)
+        first[k], last[k] = life.first, life.last
+        start[k], end[k] = buffer.offset, buffer.offset + need
+    return int(end.max(initial=0))
+
+
+def _gap(start: np.ndarray, end: np.ndarray, need: int) -> int:
+    """The lowest offset with `need` bytes that lie in none of the intervals."""
+    order = np.argsort(start)
+    reached = np.maximum.accumulate(np.concatenate(([0], end[order])))
+    wide = np.flatnonzero(start[order] - reached[:-1] >= need)
+    return int(reached[wide[0] if wide.size else -1])
 
 
 def _padded(nbytes: int) -> int:

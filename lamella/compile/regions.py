@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+from collections.abc import Hashable, Sequence
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from lamella import ops
 from lamella.kernels.contract import lower_contraction
@@ -13,10 +14,13 @@ from lamella.ops.lowering import Cumulative, OwnKernel
 from lamella.passes.fuse import build_region
 from lamella.passes.rewrite import map_nested
 from lamella.program import Equation, Program, Value
+from lamella.types import Type
 
 GENERATORS = {"loop": lower_loop, "contraction": lower_contraction}
 
 _lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
+#: The same by what the body is: a network repeats its layers.
+_alike: WeakValueDictionary[Hashable, Lowered] = WeakValueDictionary()
 
 
 def lower_equation(eq: Equation) -> Lowered | None:
@@ -29,10 +33,34 @@ def lower_equation(eq: Equation) -> Lowered | None:
     if eq.primitive is ops.fused:
         body = eq.attrs["body"]
         if body not in _lowered:
-            _lowered[body] = GENERATORS[eq.attrs["kind"]](body, target())
+            key = (eq.attrs["kind"], _structure(body))
+            found = _alike.get(key)
+            if found is None:
+                found = _alike[key] = GENERATORS[eq.attrs["kind"]](body, target())
+            _lowered[body] = found
         return _lowered[body]
     own = eq.primitive.lower
     return own.lower_equation(eq) if isinstance(own, OwnKernel | Cumulative) else None
+
+
+def _structure(body: Program) -> Hashable:
+    """Equal for Programs that differ in the identity of their Values only."""
+    number: dict[Value, int] = {}
+
+    def define(values: Sequence[Value]) -> tuple[Type, ...]:
+        number.update(zip(values, range(len(number), len(number) + len(values))))
+        return tuple(v.type for v in values)
+
+    def use(values: Sequence[Value]) -> tuple[int, ...]:
+        return tuple(number[v] for v in values)
+
+    inputs = define(body.inputs), define(tuple(body.constants))
+    arrays = tuple(x.tobytes() for x in body.constants.values())
+    equations = tuple(
+        (eq.primitive, use(eq.operands), repr(eq.attrs), define(eq.results))
+        for eq in body.equations
+    )  # fmt: skip
+    return inputs, arrays, equations, use(body.outputs)
 
 
 def split_unfusible(program: Program) -> Program:

@@ -49,17 +49,18 @@ def _topological(needs: list[set[int]], waits: list[set[int]]) -> list[int]:
     done: set[int] = set()
     ready = [i for i, before in enumerate(needs) if not before]
     queued = set(ready)
-    held: list[int] = []
+    held: set[int] = set()  # those that only wait
     order: list[int] = []
     heapq.heapify(ready)
     while ready or held:
         if ready:
             i = heapq.heappop(ready)
             if not waits[i] <= done:
-                heapq.heappush(held, i)
+                held.add(i)
                 continue
         else:
-            i = heapq.heappop(held)
+            i = min(held)
+            held.remove(i)
         order.append(i)
         done.add(i)
         for j in users.get(i, ()):
@@ -68,6 +69,5 @@ def _topological(needs: list[set[int]], waits: list[set[int]]) -> list[int]:
                 heapq.heappush(ready, j)
             elif j in held and waits[j] <= done:
                 held.remove(j)
-                heapq.heapify(held)
                 heapq.heappush(ready, j)
     return order

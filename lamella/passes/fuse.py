@@ -15,14 +15,14 @@ without making a cycle.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lamella import ops
 from lamella.passes.recompute import light_roots, worthwhile
 from lamella.passes.rewrite import map_nested
 from lamella.passes.views import axis_map
-from lamella.program import Builder, Equation, Program, Value, building
-from lamella.types import COMPLEX
+from lamella.program import Builder, Equation, Program, Value
 
 JOINABLE = ("elementwise", "reduction", "window", "gather")
 #: Horizontal fusion looks at this many of the youngest regions that read the same array.
@@ -63,8 +63,9 @@ class Region:
 
 def family(eq: Equation) -> str:
     """What the equation is to fusion: complex numbers go to the host, a gather is a loop."""
-    if any(v.type.dtype in COMPLEX for v in (*eq.operands, *eq.results)):
-        return "host"
+    for v in (*eq.operands, *eq.results):
+        if v.type.dtype.kind == "c":
+            return "host"
     return "gather" if "gather" in eq.primitive.traits else eq.primitive.family
 
 
@@ -92,6 +93,8 @@ class Fusion:
         self.made: dict[Value, Equation] = {}
         self.readers: dict[Value, list[Region]] = {}
         self.regions: list[Region] = []
+        self.scalars: list[Region] = []  # loops over one element
+        self.roots_behind: dict[Value, list[Value]] = {}
         self.copied = self._copied_views()
 
     def run(self) -> Program:
@@ -136,6 +139,8 @@ class Fusion:
             shape = eq.operands[0].type.shape
         region = Region(kind, shape, position, position)
         self.regions.append(region)
+        if kind == "loop" and all(n == 1 for n in shape):
+            self.scalars.append(region)
         return region
 
     def _is_alias(self, eq: Equation) -> bool:
@@ -162,8 +167,7 @@ class Fusion:
         """Regions that read an array that `eq` reads as well; scalars sit with any scalars."""
         if eq.results[0].type.size == 1 and family(eq) == "elementwise":
             shape = eq.results[0].type.shape
-            scalars = [r for r in self.regions if r.kind == "loop" and r.domain == shape]
-            return scalars[-SIBLINGS:][::-1]
+            return [r for r in self.scalars[: -SIBLINGS - 1 : -1] if r.domain == shape]
         found: list[Region] = []
         for root in roots:
             if root.type.size > 1:
@@ -237,12 +241,13 @@ class Fusion:
             for source in region.reads:
                 readers.setdefault(source, set()).add(region)
         outputs = {self.region_of[v] for v in self._outputs_seen() if v in self.region_of}
-        for region in reversed(self.regions):
+        for region in self.regions[::-1]:
             consumers = readers.get(region, set())
             if len(consumers) == 1 and region not in outputs and self._only_elementwise(region):
                 (consumer,) = consumers
                 if self._accepts(consumer, region):
                     self._merge(region, consumer, readers)
+        self.regions = [r for r in self.regions if r.members]
 
     def _recompute(self) -> None:
         """Let regions compute cheap values again instead of reading them from another region."""
@@ -312,7 +317,7 @@ class Fusion:
         for e in region.members:
             for v in e.results:
                 self.region_of[v] = consumer
-        self.regions.remove(region)
+        region.members = []
 
     # ---- views ---------------------------------------------------------------------------------
 
@@ -325,7 +330,10 @@ class Fusion:
     def _roots_of(self, value: Value) -> list[Value]:
         if value not in self.views:
             return [value]
-        return [r for v in self.views[value].operands for r in self._roots_of(v)]
+        if value not in self.roots_behind:
+            roots = (r for v in self.views[value].operands for r in self._roots_of(v))
+            self.roots_behind[value] = list(dict.fromkeys(roots))
+        return self.roots_behind[value]
 
     # ---- the new Program -----------------------------------------------------------------------
 
@@ -385,17 +393,18 @@ def build_region(
         if value in inner or value not in views:
             return array(value)
         eq = views[value]
-        inner[value] = body.emit(eq.primitive, [through_views(v) for v in eq.operands], eq.attrs)
+        repeat(eq, through_views)
         return inner[value]
 
-    with building(body):
-        for eq in members:
-            if eq.results[0] in inner:  # a copied view that the region has already read
-                continue
-            read = array if family(eq) == "contraction" else through_views
-            body.emit(eq.primitive, [read(v) for v in eq.operands], eq.attrs)
-            body.equations[-1].source = eq.source
-            inner.update(zip(eq.results, body.equations[-1].results))
+    def repeat(eq: Equation, read: Callable[[Value], Value]) -> None:
+        operands = tuple(read(v) for v in eq.operands)
+        copies = tuple(body.make_value(v.type) for v in eq.results)
+        body.equations.append(Equation(eq.primitive, operands, eq.attrs, copies, eq.source))
+        inner.update(zip(eq.results, copies))
+
+    for eq in members:
+        if eq.results[0] not in inner:  # else a copied view that the region has already read
+            repeat(eq, array if family(eq) == "contraction" else through_views)
     program = body.finish([inner[v] for v in inputs], [inner[v] for v in results])
     return Equation(
         ops.fused, tuple(inputs), {"body": program, "kind": kind}, results, members[0].source

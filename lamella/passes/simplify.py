@@ -70,9 +70,13 @@ class Simplifier(Rewriter):
             return None
         if "opaque" in primitive.traits:
             return None
-        arrays = [self.array(v) for v in operands]
+        arrays = []
+        for v in operands:
+            arrays.append(self.array(v))
+            if arrays[-1] is None:
+                return None
         result = primitive.typing(*(v.type for v in operands), **attrs)
-        if any(x is None for x in arrays) or result.size > FOLD_SIZE:
+        if result.size > FOLD_SIZE:
             return None
         with np.errstate(all="ignore"):
             y = np.asarray(primitive.numpy(*arrays, **attrs), result.dtype).reshape(result.shape)
