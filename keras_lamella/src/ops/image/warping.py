@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -66,15 +67,15 @@ def _look_up(x, coordinates, order, mode, fill_value):
     fill = np.asarray(fill_value, x.dtype)
     total = None
     for corner in itertools.product(*(_corners(c, order) for c in coordinates)):
-        address, weight, valid = image, None, None
+        address, weight, inside = image, None, []
         for (index, share), n in zip(corner, space, strict=True):
-            inside = (index >= 0) & (index < n)
-            valid = inside if valid is None else valid & inside
+            inside.append((index >= 0) & (index < n))
             address = address * n + _inside(index, n, mode)
             if share is not None:
                 weight = share if weight is None else weight * share
         values = np.take(rows, address, axis=0)
         if mode == "constant":
+            valid = functools.reduce(np.logical_and, inside)
             values = np.where(valid[..., None], values, fill)
         if weight is not None:
             values = values * as_dtype(weight, x.dtype)[..., None]

@@ -35,7 +35,7 @@ def _search(frames, beam_width, blank):
 
     `beams` maps a prefix to the log probability that it ends in a blank and in a label.
     """
-    beams = {(): (0.0, _NEVER)}
+    beams: dict = {(): (0.0, _NEVER)}
     for frame in frames:
         extended: dict = {}
         for prefix, (in_blank, in_label) in beams.items():
