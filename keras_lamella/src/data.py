@@ -19,9 +19,9 @@ BLOCK_SECONDS = 0.1
 
 
 class BlockIterator(EpochIterator):
-    """Keras's EpochIterator; array data comes as `(first step, last step, Block)`.
+    """Keras's EpochIterator; array data comes as `(first step, last step, Blocks)`.
 
-    A block has `steps_per_execution` steps where `every_batch` is set (a callback wants to see each
+    They have `steps_per_execution` steps where `every_batch` is set (a callback wants to see each
     batch), else as many as take BLOCK_SECONDS.
     """
 
@@ -40,13 +40,13 @@ class BlockIterator(EpochIterator):
             self._arrays = _numpy_arrays(adapter)
         return self._arrays
 
-    def _blocks(self, data: Any) -> Iterator[tuple[int, int, Block]]:
-        adapter = self.data_adapter
+    def _blocks(self, data: Any) -> Iterator[tuple[int, int, list[Block]]]:
+        adapter, at_once = self.data_adapter, self.steps_per_execution
         adapter.on_epoch_begin()
         leaves, structure = optree.tree_flatten(data)
         batch, rows = adapter.batch_size, _order(adapter)
         full = adapter._num_samples // batch
-        size = self.steps_per_execution
+        total = full + bool(adapter.partial_batch_size)
 
         def block(step: int, steps: int, batch: int) -> Block:
             start = step * adapter.batch_size
@@ -55,16 +55,18 @@ class BlockIterator(EpochIterator):
                 chosen = rows[start : start + steps * batch].reshape(steps, batch)
             return Block(tuple(leaves), structure, batch, steps, chosen, start)
 
-        step = 0
-        while step < full:
-            steps = min(size, full - step)
+        step, size = 0, at_once
+        while step < total:
+            steps = min(size, total - step)
+            whole = min(steps, full - step)
+            blocks = [block(step, whole, batch)] if whole else []
+            if whole < steps:
+                blocks.append(block(full, 1, adapter.partial_batch_size))
             begin = time.perf_counter()
-            yield step, step + steps - 1, block(step, steps, batch)
+            yield step, step + _round_up(steps, at_once) - 1, blocks
             step += steps
             if not self.every_batch:
-                size = _next_size(steps, time.perf_counter() - begin)
-        if adapter.partial_batch_size:
-            yield full, full, block(full, 1, adapter.partial_batch_size)
+                size = _next_size(steps, time.perf_counter() - begin, at_once)
         adapter.on_epoch_end()
 
 
@@ -82,12 +84,18 @@ def _order(adapter: ArrayDataAdapter) -> np.ndarray | None:
     n, batch = adapter._num_samples, adapter.batch_size
     if not adapter._shuffle:
         return None
+    permutation = np.random.permutation  # noqa: NPY002 (what keras.utils.set_random_seed seeds)
     if adapter._shuffle != "batch":
-        return np.random.permutation(n).astype(np.int64)
-    parts = [np.random.permutation(min(batch, n - i)) + i for i in range(0, n, batch)]
+        return permutation(n).astype(np.int64)
+    parts = [permutation(min(batch, n - i)) + i for i in range(0, n, batch)]
     return np.concatenate(parts).astype(np.int64)
 
 
-def _next_size(steps: int, seconds: float) -> int:
+def _next_size(steps: int, seconds: float, at_once: int) -> int:
     """Steps that take BLOCK_SECONDS, growing at most eightfold at a time."""
-    return max(1, min(8 * steps, int(steps * BLOCK_SECONDS / max(seconds, 1e-6))))
+    wanted = min(8 * steps, int(steps * BLOCK_SECONDS / max(seconds, 1e-6)))
+    return max(at_once, wanted // at_once * at_once)
+
+
+def _round_up(n: int, unit: int) -> int:
+    return -(-n // unit) * unit

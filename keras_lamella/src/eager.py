@@ -1,7 +1,7 @@
 """run_eagerly: a step whose traced arrays have their numbers at once.
 
-The step is traced as always, but every equation is evaluated as it is recorded, so that user code can
-print and branch on values; gradients come from the same recorded equations.
+The step is traced as always, but every equation is evaluated as it is recorded, so that user code
+can print and branch on values; gradients come from the same recorded equations.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import optree
-from keras.src import tree
 
-from keras_lamella.src.step import Block
+from keras_lamella.src.step import Block, batch_array, join
 from keras_lamella.src.variable import Variable, VariableScope
 from lamella.frontend.eager import EagerTrace
 from lamella.program import building
@@ -26,21 +25,19 @@ class EagerStep:
         self._f = f
         self._concatenate = concatenate
 
-    def __call__(self, data: Any) -> Any:
-        """The results on a Block, or on a list of batches."""
-        results = [self._run(b) for b in (data.batches() if isinstance(data, Block) else data)]
-        if not self._concatenate or len(results) == 1:
-            return results[-1]
-        return optree.tree_map(lambda *parts: np.concatenate(parts), *results)
+    def __call__(self, data: Sequence[Any]) -> Any:
+        """The results on a list of batches and Blocks."""
+        batches = (b for x in data for b in (x.batches() if isinstance(x, Block) else [x]))
+        results = [self._run(batch) for batch in batches]
+        return join(results) if self._concatenate else results[-1]
 
     def _run(self, batch: Any) -> Any:
         trace = EagerTrace()
         scope = VariableScope(trace.concrete)
         with building(trace), scope:
-            arrays = tree.map_structure(trace.concrete, batch, none_is_leaf=False)
-            out = self._f(arrays)
-            results = tree.map_structure(_numbers, out, none_is_leaf=False)
-            assigned = [(v, np.asarray(scope.values[k])) for k, v in scope.assigned.items()]
+            arrays = optree.tree_map(lambda x: trace.concrete(batch_array(x)), batch)
+            results = optree.tree_map(_numbers, self._f(arrays))
+            assigned = [(scope.variable(k), np.asarray(x)) for k, x in scope.assigned.items()]
         trace.closed = True
         for variable, value in assigned:
             variable.assign(value)

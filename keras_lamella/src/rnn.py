@@ -111,7 +111,8 @@ def gru(
 
     def reset_before(x: Any, h: Any) -> Any:
         x_zr, x_h = x[:, : 2 * units], x[:, 2 * units :]
-        z, r = np.split(recurrent_activation(x_zr + h @ recurrent_kernel[:, : 2 * units]), 2, axis=-1)
+        zr = recurrent_activation(x_zr + h @ recurrent_kernel[:, : 2 * units])
+        z, r = np.split(zr, 2, axis=-1)
         return z, activation(x_h + (r * h) @ recurrent_kernel[:, 2 * units :])
 
     def reset_afterwards(x: Any, h: Any) -> Any:
@@ -127,7 +128,8 @@ def gru(
         return h, (h,)
 
     projected = _project(inputs, kernel, input_bias)
-    return _fused_loop(cell, projected, (initial_state,), mask, return_sequences, go_backwards, unroll)
+    return _fused_loop(cell, projected, (initial_state,), mask, return_sequences, go_backwards,
+                       unroll)  # fmt: skip
 
 
 def _project(inputs: Any, kernel: Any, bias: Any) -> Any:

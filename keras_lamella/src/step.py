@@ -1,8 +1,8 @@
 """A training, test or prediction step as machine code.
 
-`StepFunction(f)` calls `f(batch)` once with traced arrays and traced variables. What comes out is a
-Program from (data, variables) to (results, assigned variables) that updates the variables' arrays in
-place. Array data goes through many steps in one native call: the compiled code gathers each batch
+`StepFunction(f)` calls `f(batch)` once with traced arrays and traced variables. What comes out is
+a Program from (data, variables) to (results, assigned variables) that updates the variables' arrays
+in place. Array data goes through many steps in one native call: the compiled code gathers each batch
 by its row numbers.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import optree
+from keras.src.backend import config
 
 from keras_lamella.src.variable import Variable, VariableScope
 from lamella import ops
@@ -69,18 +70,16 @@ class StepFunction:
         self._concatenate = concatenate
         self._compiled: dict[Hashable, _Compiled] = {}
 
-    def __call__(self, data: Block | Sequence[Any]) -> Any:
-        """The results on a Block, or on a list of batches."""
-        if isinstance(data, Block):
-            return self._run_block(data)
-        results = [self._run_batch(batch) for batch in data]
-        if not self._concatenate or len(results) == 1:
-            return results[-1]
-        return optree.tree_map(lambda *parts: np.concatenate(parts), *results)
+    def __call__(self, data: Sequence[Any]) -> Any:
+        """The results on a list of batches and Blocks."""
+        results = [
+            self._run_block(x) if isinstance(x, Block) else self._run_batch(x) for x in data
+        ]
+        return join(results) if self._concatenate else results[-1]
 
     def _run_batch(self, batch: Any) -> Any:
         leaves, structure = optree.tree_flatten(batch)
-        arrays = [np.asarray(x) for x in leaves]
+        arrays = [batch_array(x) for x in leaves]
         compiled = self._get("batch", arrays, structure)
         return _run(compiled, arrays, 1, {})
 
@@ -119,7 +118,7 @@ class StepFunction:
                 out = self._f(optree.tree_unflatten(structure, leaves))
             out_leaves, out_structure = optree.tree_flatten(out)
             result.append((out_structure, len(out_leaves)))
-            return [*map(_value, out_leaves), *(scope.values[k] for k in scope.assigned)]
+            return [*map(_value, out_leaves), *scope.assigned.values()]
 
         program, captured = trace(flat, types)
         out_structure, n_out = result[0]
@@ -151,3 +150,16 @@ def _step_shape(mode: str, i: int, n: int, x: np.ndarray) -> tuple[int, ...]:
 
 def _value(x: Any) -> Any:
     return x.value if isinstance(x, Variable) else x
+
+
+def batch_array(x: Any) -> np.ndarray:
+    """A part of a batch as an array; float64 becomes floatx, as in all of Keras's data."""
+    array = np.asarray(x)
+    return array.astype(config.floatx()) if array.dtype == np.float64 else array
+
+
+def join(results: Sequence[Any]) -> Any:
+    """Nested arrays, joined along their rows."""
+    if len(results) == 1:
+        return results[0]
+    return optree.tree_map(lambda *rows: np.concatenate(rows), *results)

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from keras.src import backend, callbacks as callbacks_module, optimizers, tree
+from keras.src import backend, optimizers, tree
+from keras.src import callbacks as callbacks_module
 from keras.src.backend import config
 from keras.src.backend.common.keras_tensor import KerasTensor
 from keras.src.trainers import trainer as base_trainer
@@ -19,11 +19,11 @@ from keras.src.utils.python_utils import pythonify_logs
 from keras_lamella.src.data import BlockIterator
 from keras_lamella.src.eager import EagerStep
 from keras_lamella.src.gradients import gradients
-from keras_lamella.src.step import StepFunction
+from keras_lamella.src.step import StepFunction, join
 
 
 class Trainer(base_trainer.Trainer):
-    """Keras's Trainer; `train_step(data)`, `test_step(data)` and `predict_step(data)` are traced."""
+    """Keras's Trainer; `train_step`, `test_step` and `predict_step` of one batch are traced."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,19 +69,19 @@ class Trainer(base_trainer.Trainer):
         return (EagerStep if self.run_eagerly else StepFunction)(step, concatenate)
 
     def make_train_function(self, force: bool = False) -> Any:
-        """`train_function(batches)`, which trains on a list of batches or on a Block."""
+        """`train_function(data)`, which trains on a list of batches and Blocks."""
         if self.train_function is None or force:
             self.train_function = self._compiled_step(self.train_step)
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
-        """`test_function(batches)`."""
+        """`test_function(data)`."""
         if self.test_function is None or force:
             self.test_function = self._compiled_step(self.test_step)
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
-        """`predict_function(batches)`."""
+        """`predict_function(data)`."""
         if self.predict_function is None or force:
             self.predict_function = self._compiled_step(self.predict_step, concatenate=True)
         return self.predict_function
@@ -119,9 +119,8 @@ class Trainer(base_trainer.Trainer):
         for epoch in range(self._initial_epoch or initial_epoch, epochs):
             logs = self._fit_epoch(epoch, iterator, callbacks)
             if validation_data is not None and self._should_eval(epoch, validation_freq):
-                logs |= self._validate(
-                    validation_data, validation_batch_size or batch_size, validation_steps, callbacks
-                )
+                size = validation_batch_size or batch_size
+                logs |= self._validate(validation_data, size, validation_steps, callbacks)
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
@@ -209,11 +208,7 @@ class Trainer(base_trainer.Trainer):
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
-        if len(parts) == 1:
-            return parts[0]
-        return tree.map_structure_up_to(
-            parts[0], lambda *rows: np.concatenate(rows), *parts
-        )
+        return join(parts)
 
     # ---- single batches ------------------------------------------------------------------------
 
@@ -239,6 +234,7 @@ class Trainer(base_trainer.Trainer):
     def _on_batch(self, kind: str, data: Any, return_dict: bool) -> Any:
         self._symbolic_build(data_batch=data)
         function = getattr(self, f"make_{kind}_function")()
+        self.reset_metrics()
         logs = pythonify_logs(function([data]))
         return logs if return_dict else self._flatten_metrics_in_order(logs)
 

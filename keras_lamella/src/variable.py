@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,17 +89,15 @@ _active = _Active()
 class VariableScope:
     """While entered: reading a variable gives a Tracer, assigning one replaces the Tracer.
 
-    `captured(values)` tells which variables a trace read; `assigned` holds, in order, the variables
-    that were assigned and `values` what they are now.
+    `assigned` holds, in order, what the assigned variables are now, by `id(variable)`;
+    `captured(values)` tells which variables a trace read.
     """
 
     def __init__(self, tracer_of: Callable[[np.ndarray], Tracer] | None = None) -> None:
         outer = Trace()  # owns the Tracers that stand for the variables' arrays
         self._tracer_of = tracer_of or (lambda array: outer.make_tracer(type_of(array)))
-        self._variables: dict[int, Variable] = {}
-        self._tracers: dict[Tracer, Variable] = {}
-        self.values: dict[int, Any] = {}
-        self.assigned: dict[int, Variable] = {}
+        self._inputs: dict[int, tuple[Variable, Tracer]] = {}
+        self.assigned: dict[int, Any] = {}
 
     def __enter__(self) -> VariableScope:
         self._previous, _active.scope = _active.scope, self
@@ -114,33 +112,33 @@ class VariableScope:
         return _active.scope
 
     def read(self, variable: Variable) -> Any:
-        if id(variable) not in self.values:
-            tracer = self._tracer_of(variable._array)
-            self._variables[id(variable)] = variable
-            self._tracers[tracer] = variable
-            self.values[id(variable)] = tracer
-        return self.values[id(variable)]
+        key = id(variable)
+        if key not in self._inputs:
+            self._inputs[key] = variable, self._tracer_of(variable._array)
+        return self.assigned.get(key, self._inputs[key][1])
 
     def assign(self, variable: Variable, value: Any) -> None:
         current_builder().lift(self.read(variable))  # what is written is an input as well
-        self.assigned[id(variable)] = variable
-        self.values[id(variable)] = value
+        self.assigned[id(variable)] = value
+
+    def variable(self, key: int) -> Variable:
+        """The variable of an `assigned` key."""
+        return self._inputs[key][0]
 
     def captured(self, values: Sequence[Any]) -> list[Variable]:
         """The variables that the captured outer Tracers of a trace stand for."""
-        return [self._tracers[v] for v in values]
+        variables = {id(tracer): variable for variable, tracer in self._inputs.values()}
+        return [variables[id(v)] for v in values]
 
-    def isolated(self, f: Callable[[], Any]) -> tuple[Any, dict[int, Any]]:
-        """f() and the values that it assigned, leaving the values as they were."""
-        before, assigned = dict(self.values), self.assigned
-        self.assigned = {}
+    def isolated(
+        self, f: Callable[[], Any], given: Mapping[int, Any] | None = None
+    ) -> tuple[Any, dict[int, Any]]:
+        """f(), run with variables as `given`, and what it assigned; here nothing is assigned."""
+        before, inside = self.assigned, {**self.assigned, **(given or {})}
+        self.assigned = dict(inside)
         try:
             out = f()
-            return out, {k: self.values[k] for k in self.assigned}
+            after = self.assigned
         finally:
-            known = {k: v for k, v in self.values.items() if k not in before and k not in self.assigned}
-            self.values = {**before, **known}
-            self.assigned = assigned
-
-    def variable(self, key: int) -> Variable:
-        return self._variables[key]
+            self.assigned = before
+        return out, {key: x for key, x in after.items() if inside.get(key) is not x}

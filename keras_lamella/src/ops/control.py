@@ -9,9 +9,10 @@ import numpy as np
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
 
-from lamella.frontend.functions import apply
 from keras_lamella.src.variable import VariableScope
 from lamella import control, ops, transforms
+from lamella.frontend.eager import ConcreteTracer
+from lamella.frontend.functions import apply
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
 from lamella.program import building
@@ -19,32 +20,36 @@ from lamella.program import building
 
 def cond(pred, true_fn, false_fn):
     """One of two computations; what a branch assigns to variables is assigned after it."""
-    return _choose(pred, [true_fn, false_fn], lambda fns: control.cond(_array(pred), *fns))
+    return _choose(pred, [true_fn, false_fn], lambda pred, fns: control.cond(pred, *fns))
 
 
 def switch(index, branches, *operands):
     """`branches[index](*operands)`, with assignments to variables carried out."""
-    calls = [lambda f=f: f(*operands) for f in branches]
-    return _choose(index, calls, lambda fns: control.switch(_array(index), fns))
+    return _choose(index, [lambda f=f: f(*operands) for f in branches], control.switch)
 
 
 def _choose(selector: Any, branches: list[Callable[[], Any]], select: Callable[..., Any]) -> Any:
-    scope = VariableScope.current()
-    if scope is None or not isinstance(_array(selector), Tracer):
-        return select([lambda f=f: _tensors(f()) for f in branches])
-    keys = {k: None for f in branches for k in _assigned(scope, f)}
+    scope, selector = VariableScope.current(), _selector(selector)
+    if scope is None or not isinstance(selector, Tracer):
+        return select(selector, [lambda f=f: _tensors(f()) for f in branches])
+    keys = list({key: None for f in branches for key in _assigned(scope, f)})
 
     def carrying(f: Callable[[], Any]) -> Callable[[], Any]:
         def branch() -> Any:
             out, values = scope.isolated(lambda: _tensors(f()))
-            return out, [values.get(k, scope.values[k]) for k in keys]
+            return out, [values.get(key, scope.read(scope.variable(key))) for key in keys]
 
         return branch
 
-    out, values = select([carrying(f) for f in branches])
-    for key, value in zip(keys, values):
-        scope.assign(scope.variable(key), value)
+    out, values = select(selector, [carrying(f) for f in branches])
+    _assign(scope, keys, values)
     return out
+
+
+def _selector(x: Any) -> Any:
+    """A predicate or index; a traced one that knows its number is that number."""
+    x = _array(x)
+    return np.asarray(x) if isinstance(x, ConcreteTracer) else x
 
 
 def _assigned(scope: VariableScope, f: Callable[[], Any]) -> list[int]:
@@ -54,6 +59,11 @@ def _assigned(scope: VariableScope, f: Callable[[], Any]) -> list[int]:
         found = list(scope.isolated(f)[1])
     trial.closed = True
     return found
+
+
+def _assign(scope: VariableScope, keys: list[int], values: Any) -> None:
+    for key, value in zip(keys, values):
+        scope.assign(scope.variable(key), value)
 
 
 def _array(x: Any) -> Any:
@@ -73,12 +83,22 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
         out = body(*values)
         return tuple(out) if several else (out,)
 
-    out = control.while_loop(lambda v: cond(*v), step, state, maximum_iterations)
+    def run(inside: Any, carry: Any) -> Any:
+        test = inside(lambda values: cond(*values))
+        return control.while_loop(
+            lambda c: test(c)[0], inside(step), carry, maximum_iterations
+        ), None  # fmt: skip
+
+    out, _ = _loop(run, state)
     return out if several else out[0]
 
 
 def fori_loop(lower, upper, body_fun, init_val):
-    return control.fori_loop(lower, upper, body_fun, _tensors(init_val))
+    def run(inside: Any, carry: Any) -> Any:
+        step = inside(lambda value, i: body_fun(i, value))
+        return control.fori_loop(lower, upper, lambda i, c: step(c, i), carry), None
+
+    return _loop(run, _tensors(init_val))[0]
 
 
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
@@ -86,15 +106,62 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         raise ValueError(
             f"`unroll` must be an positive integer or boolean. Received: unroll={unroll}"
         )
-    return control.scan(f, _tensors(init), _tensors(xs), length, reverse, unroll)
+
+    def run(inside: Any, carry: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            (state, y), values = inside(f)(carry, x)
+            return (state, values), y
+
+        return control.scan(step, carry, _tensors(xs), length, reverse, unroll)
+
+    return _loop(run, _tensors(init))
+
+
+def map(f, xs):
+    return scan(lambda _, x: (None, f(x)), None, xs)[1]
+
+
+def _loop(run: Callable[[Any, Any], Any], state: Any) -> Any:
+    """(last state, ys) of a loop in which what is assigned to variables is part of the state.
+
+    run(inside, carry) -> (carry, ys): the loop, over a carry (state, values of the variables).
+    inside(f): `g(carry, *x) -> (f(state, *x), values)`, where f sees and assigns the variables.
+    """
+    scope = VariableScope.current()
+    keys: list[int] = []
+    while True:
+        carry, ys, assigned = _run_carrying(scope, run, state, keys)
+        if scope is None or len(assigned) == len(keys):
+            break
+        keys = assigned
+    if scope is not None:
+        _assign(scope, keys, carry[1])
+    return carry[0], ys
+
+
+def _run_carrying(scope: VariableScope | None, run: Any, state: Any, keys: list[int]) -> Any:
+    """(carry, ys, keys of all assigned variables), where the carry has the variables `keys`."""
+    found = dict.fromkeys(keys)
+
+    def inside(f: Callable[..., Any]) -> Callable[..., Any]:
+        def g(carry: Any, *x: Any) -> Any:
+            state, values = carry
+            if scope is None:
+                return _tensors(f(state, *x)), values
+            given = dict(zip(keys, values))
+            out, assigned = scope.isolated(lambda: _tensors(f(state, *x)), given)
+            found.update(dict.fromkeys(assigned))
+            return out, [assigned.get(key, value) for key, value in given.items()]
+
+        return g
+
+    values = [scope.read(scope.variable(key)) for key in keys] if scope else []
+    carry, ys = run(inside, (state, values))
+    return carry, ys, list(found)
 
 
 def associative_scan(f, elems, reverse=False, axis=0):
     return control.associative_scan(f, _tensors(elems), reverse, axis)
-
-
-def map(f, xs):
-    return control.map_(f, _tensors(xs))
 
 
 def vectorized_map(function, elements):
