@@ -27,6 +27,7 @@ from lamella.scalar import (
     rare_,
     select_,
     sqrt_,
+    times_power_of_two_,
 )
 from lamella.types import UNSIGNED, is_float
 
@@ -78,13 +79,13 @@ def _nearest(x: Any) -> tuple[Any, Any]:
     return shifted - magic, bits_(shifted) - int(pattern.view(f"int{8 * pattern.itemsize}"))
 
 
-def _reduce(x: Any) -> tuple[Any, Any]:
-    """k integer and expm1(r) where x = k*ln(2) + r and |r| <= ln(2)/2."""
+def _reduce(x: Any) -> tuple[Any, Any, Any]:
+    """k, as a float and as an integer, and expm1(r) where x = k*ln(2) + r and |r| <= ln(2)/2."""
     k, n = _nearest(x * _LOG2E)
     high = 0.693147180369123816490 if is_float64(x) else 0.693359375  # few bits: k*high is exact
     low = 1.90821492927058770002e-10 if is_float64(x) else -2.12194440054690583e-4
     r = fma_(k, -low, fma_(k, -high, x))
-    return n, _expm1_small(r)
+    return k, n, _expm1_small(r)
 
 
 def _expm1_small(r: Any) -> Any:
@@ -92,28 +93,22 @@ def _expm1_small(r: Any) -> Any:
     return fma_(r * r, p, r)
 
 
-def _times_power_of_two(y: Any, n: Any) -> Any:
-    """y * 2**n; n may reach twice the range of exponents."""
-    half = n >> 1
-    return y * power_of_two_(half, y.dtype) * power_of_two_(n - half, y.dtype)
-
-
 def exp(x: Any) -> Any:
     low, high = (-746.0, 710.0) if is_float64(x) else (-104.0, 89.0)
-    n, m = _reduce(clamp_(x, low, high))
-    return _times_power_of_two(m + 1.0, n)
+    k, n, m = _reduce(clamp_(x, low, high))
+    return times_power_of_two_(m + 1.0, k, n)
 
 
 def exp2(x: Any) -> Any:
     low, high = (-1076.0, 1025.0) if is_float64(x) else (-151.0, 129.0)
     x = clamp_(x, low, high)
     k, n = _nearest(x)
-    return _times_power_of_two(_expm1_small((x - k) * _LN2) + 1.0, n)
+    return times_power_of_two_(_expm1_small((x - k) * _LN2) + 1.0, k, n)
 
 
 def expm1(x: Any) -> Any:
     low, high = (-40.0, 710.0) if is_float64(x) else (-19.0, 89.0)
-    n, m = _reduce(clamp_(x, low, high))
+    _, n, m = _reduce(clamp_(x, low, high))
     half = power_of_two_(n - 1, x.dtype)  # half of 2**n, which may overflow
     y = 2.0 * fma_(half, m, half - 0.5)
     return select_(abs_(x) < 1e-30, x, y)
@@ -121,7 +116,7 @@ def expm1(x: Any) -> Any:
 
 def tanh(x: Any) -> Any:
     a = abs_(x)
-    n, m = _reduce(2.0 * clamp_(a, 0.0, 20.0 if is_float64(x) else 10.0))
+    _, n, m = _reduce(2.0 * clamp_(a, 0.0, 20.0 if is_float64(x) else 10.0))
     scale = power_of_two_(n, x.dtype)
     e = fma_(scale, m, scale - 1.0)  # expm1(2a)
     return copysign_(e / (e + 2.0), x)

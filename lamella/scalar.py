@@ -91,6 +91,14 @@ def is_float64(x: Any) -> bool:
     return x.dtype == FLOAT64
 
 
+def times_power_of_two_(y: Any, k: Any, n: Any) -> Any:
+    """y * 2**n, which may be beyond the range of exponents by as much again; k is n as a float."""
+    if _is_lanes(y) and y.scales:
+        return y.scaled_(k)
+    half = n >> 1
+    return y * power_of_two_(half, y.dtype) * power_of_two_(n - half, y.dtype)
+
+
 def clamp_(x: Any, low: float, high: float) -> Any:
     """x within [low, high]; NaN stays."""
     x = select_(x < low, low, x)

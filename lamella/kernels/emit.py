@@ -8,9 +8,9 @@
         j = Index.of(code, Var(8, code.depth, t)) * 16 + lanes
         emitter.store(body.outputs[0], (row, j))   # evaluates the output there and stores it
 
-`emitter.value(v, index)` returns Lanes: a vector if the index has lanes, else a scalar. There is one
-Index (or int) per dimension of v. Elementwise equations run their scalar rule, views map the index,
-inputs become loads, reductions become inner loops, gathers load their index first.
+`emitter.value(v, index)` returns Lanes: a vector if the index has lanes, else a scalar. The index
+has one Index (or int) per dimension of v. Elementwise equations run their scalar rule, views map
+the index, inputs become loads, reductions inner loops, gathers load their index first.
 
 Values are remembered per loop level, and emitted at the outermost level that knows their index: the
 maximum of a softmax row is computed once per row, in front of the loop over the row.
@@ -37,7 +37,7 @@ from lamella.kernels.emit_tile import Tile, load_transposed
 from lamella.kernels.emit_window import window
 from lamella.kernels.kernel import CannotFuse
 from lamella.program import Equation, Program, Value
-from lamella.types import is_integer
+from lamella.types import BOOL, Type, is_integer
 
 Leaf = Callable[[tuple[Index, ...]], Lanes]
 
@@ -58,6 +58,7 @@ class Emitter:
         self.needed = body.equations if needed is None else needed  # what else may be computed
         self.width = width  # lanes of the loops that reductions make
         self.straight = 0  # rows of up to so many vectors are folded without a loop
+        self.rows: dict[Value, tuple[int, ...]] = {}  # Values of which rows are kept
         self.tile: Tile | None = None  # the points that are being written out, if any
         self.guard: Lanes | None = None  # where loads are allowed; None: everywhere
         self.made_by = {v: eq for eq in body.equations for v in eq.results}
@@ -101,15 +102,54 @@ class Emitter:
             Index.of(self.code, 0 if n == 1 else i) for i, n in zip(at, v.type.shape, strict=True)
         )
         level = max((i.level for i in where), default=0)
+        guard = self._guard_of(where)
         if v in self._on_leaves:
             level = self.code.depth
-        elif self.guard is not None:
-            level = max(level, self.guard.level)
-        memo, key = self.code.memo(level), (v, where, self.guard.ref if self.guard else None)
+        elif guard is not None:
+            level = max(level, guard.level)
+        memo, key = self.code.memo(level), (v, where, guard.ref if guard else None)
         if key not in memo:
-            with self.code.hoisted(level):
-                lanes = self._compute(v, where)
+            with self.code.hoisted(level), self._guarded_by(guard):
+                lanes = self._kept(v, where) or self._compute(v, where)
                 memo[key] = lanes.with_dtype(v.type.dtype)
+        return memo[key]
+
+    def is_dear(self, v: Value) -> bool:
+        """Whether `v` takes several operations and is used by others than reductions."""
+        used = any(v in eq.operands and eq.primitive.family != "reduction" for eq in self.needed)
+        if not used or v not in self.made_by:
+            return False
+        cone = [x for x in self._sources(self.made_by[v]) if x in self.made_by]
+        return sum(self.made_by[x].primitive.family == "elementwise" for x in cone) >= 1
+
+    def keep_row(self, v: Value, axes: Sequence[int], where: Sequence[Index], pointer: str) -> None:
+        """From here on, the elements of `v` along `axes`, at `where` along the others, are at
+        `pointer`."""
+        self.rows[v] = tuple(axes)
+        self.code.memo(self.code.depth)["row", v, tuple(where)] = pointer
+
+    def _kept(self, v: Value, where: tuple[Index, ...]) -> Lanes | None:
+        """The element from a row that is kept, if there is one."""
+        if v not in self.rows:
+            return None
+        axes = self.rows[v]
+        kept = tuple(i for axis, i in enumerate(where) if axis not in axes)
+        level = max((i.level for i in kept), default=0)
+        pointer = self.code.memo(level).get(("row", v, kept))
+        if pointer is None:
+            return None
+        row = Type(tuple(v.type.shape[axis] for axis in axes), v.type.dtype)
+        return load(self.code, pointer, row, [where[axis] for axis in axes], self.guard)
+
+    def _guard_of(self, where: Sequence[Index]) -> Lanes | None:
+        """The guard; for an index without lanes, whether it holds in any lane."""
+        guard = self.guard
+        if guard is None or guard.width == 1 or any(i.width > 1 for i in where):
+            return guard
+        memo, key = self.code.memo(guard.level), ("any", guard.ref)
+        if key not in memo:
+            with self.code.hoisted(guard.level):
+                memo[key] = Lanes(self.code, BOOL, 1, guard.any_())
         return memo[key]
 
     def _compute(self, v: Value, where: tuple[Index, ...]) -> Lanes:
@@ -176,10 +216,14 @@ class Emitter:
     @contextmanager
     def guarded(self, condition: Lanes) -> Iterator[None]:
         """Loads only where `condition` holds; elsewhere they give anything."""
-        outer = self.guard
-        guard = both(outer, condition) if outer is not None else condition
+        guard = both(self.guard, condition) if self.guard is not None else condition
         assert isinstance(guard, Lanes)
-        self.guard = guard
+        with self._guarded_by(guard):
+            yield
+
+    @contextmanager
+    def _guarded_by(self, guard: Lanes | None) -> Iterator[None]:
+        outer, self.guard = self.guard, guard
         try:
             yield
         finally:

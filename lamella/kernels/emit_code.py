@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lamella.kernels.text import Int, Text, Typed
+from lamella.native import Target
 
 
 class Level:
@@ -29,8 +30,10 @@ class Code(Text):
     `memo(level)` is a dictionary of what has been computed at a level; it goes with the level.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target | None = None) -> None:
         self.levels = [Level("entry")]
+        #: vectors of 64 bytes can be multiplied by powers of two (AVX-512)
+        self.scales = target is not None and target.has("avx512f")
         self.definitions: dict[str, str] = {}  # functions of the module besides the kernel
         super().__init__()
 

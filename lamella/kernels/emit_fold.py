@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamella.kernels.emit_index import Index, Var, lane
-from lamella.kernels.emit_lanes import INT32, INT64, Lanes
-from lamella.kernels.emit_memory import tail_mask
+from lamella.kernels.emit_lanes import FLOAT32, FLOAT64, INT32, INT64, Lanes, register_type
+from lamella.kernels.emit_memory import store, tail_mask
 from lamella.kernels.emit_probe import Axis, merged_axes
 from lamella.ops.lowering import ArgFold, Fold
 from lamella.program import Equation, Value
-from lamella.types import FLOATS, is_float
+from lamella.types import FLOATS, Type, is_float
 
 if TYPE_CHECKING:
     from lamella.kernels.emit import Emitter
 
 #: Accumulators that a fold keeps at once: enough to hide the latency of an addition.
 UNROLL = 4
+#: Elements of a row that is kept on the stack for its second use.
+LONGEST_ROW = 1 << 14
 State = list[Lanes]
 
 
@@ -161,8 +163,23 @@ class Loops:
         straight = self.lanes > 1 and vectors <= self.emitter.straight
         self.unroll = max(vectors if straight else min(UNROLL, vectors), 1)
         states = [a.initial(self.width) for _ in range(self.unroll) for a in self.group]
+        self.rows = [self._row_of(a.operand) for a in self.group]
         states = self._outer(0, [], states)
+        for a, row in zip(self.group, self.rows):
+            if row is not None:
+                self.emitter.keep_row(a.operand, self.reduced, self.where, row)
         return self._finish(states)
+
+    def _row_of(self, v: Value) -> str | None:
+        """Memory for the folded row of a Value that is dear and used again; None if it is not."""
+        again = self.emitter.is_dear(v) and self.unroll < self.axes[-1].extent // self.lanes
+        if not again or len(self.axes) > 1 or self.lanes == 1 or self.axes[0].extent > LONGEST_ROW:
+            return None
+        if v.type.dtype not in (FLOAT32, FLOAT64):
+            return None
+        with self.code.hoisted(0):
+            t = f"[{self.axes[0].extent} x {register_type(v.type.dtype)}]"
+            return self.code.let(f"alloca {t}, align 64")
 
     # ---- the state of all accumulators as one flat list of SSA values
 
@@ -218,10 +235,12 @@ class Loops:
         """Fold the elements at `counters` (the first `valid` lanes) into accumulators number u."""
         if self.lanes > 1:
             counters = [*counters[:-1], counters[-1] + lane(self.code, self.lanes, valid)]
-        at = self._at(counters)
+        at, extent = self._at(counters), self.axes[-1].extent
         states, n = list(states), len(self.group)
         for k, a in enumerate(self.group):
             x = self.emitter.value(a.operand, at).widened(self.width)
+            if (row := self.rows[k]) is not None:
+                store(self.code, row, Type((extent,), a.dtype), [counters[-1]], x)
             new = a.element(x, at)
             if self.lanes > 1 and valid < self.lanes:
                 mask = tail_mask(self.code, self.lanes, valid)

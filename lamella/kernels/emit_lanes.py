@@ -323,6 +323,21 @@ class Lanes:
             return ((self.convert_(INT64) + 1023) << 52).floats_()
         return ((self.convert_(INT32) + 127) << 23).floats_().with_dtype(dtype)
 
+    @property
+    def scales(self) -> bool:
+        """Whether the processor multiplies such vectors by powers of two."""
+        return self.code.scales and self.type in ("<16 x float>", "<8 x double>")
+
+    def scaled_(self, k: Lanes) -> Lanes:
+        """self * 2**floor(k)."""
+        kind, mask = ("pd", "i8") if self.dtype == FLOAT64 else ("ps", "i16")
+        current = "4"  # rounding as the thread has it
+        ref = self.code.call(
+            self.type, f"llvm.x86.avx512.mask.scalef.{kind}.512", (self.type, self.ref),
+            (k.type, k.ref), (self.type, "zeroinitializer"), (mask, "-1"), ("i32", current),
+        )  # fmt: skip
+        return Lanes(self.code, self.dtype, self.width, ref)
+
     def select_(self, x: Any, y: Any) -> Lanes:
         """x where this bool is true, else y; a Python number takes the other's dtype."""
         if not isinstance(x, Lanes):

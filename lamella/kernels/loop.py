@@ -53,7 +53,7 @@ def _buffers(body: Program) -> int:
 def body_key(body: Program, target: Target) -> str:
     """What a loop kernel's code depends on: the body, spelled with numbers for Values."""
     number: dict[Value, int] = {}
-    lines = [f"vector {target.vector_bytes}"]
+    lines = [f"vector {target.vector_bytes} {target.has('avx512f')}"]
     for v in body.inputs:
         number[v] = len(number)
         lines.append(f"input {v.type}")

@@ -166,7 +166,7 @@ class Fold:
 
     def text(self) -> str:
         """The LLVM text of the first kernel."""
-        self.code = code = Code()
+        self.code = code = Code(self.target)
         values = [*self.body.inputs, *self.body.outputs]
         used = {a.value for a in self.space.accesses}
         pointers = {v: code.array(j) for j, v in enumerate(values) if v in used}

@@ -22,7 +22,7 @@ from lamella.program import Program, Value
 
 At = dict[int, Index]
 #: Rows with folds of up to so many vectors need no loop.
-STRAIGHT = 8
+STRAIGHT = 16
 #: Bodies of up to so many equations are written out for every point of a transposed block.
 TILED = 10
 
@@ -39,7 +39,7 @@ class Map:
         leaves: Callable[[Emitter], Mapping[Value, Leaf]] | None = None,
         leaf_values: Sequence[Value] = (), scratch: Sequence[int] = (), work: int = 0,
     ) -> None:  # fmt: skip
-        self.body, self.outputs, self.key = body, outputs, key
+        self.body, self.outputs, self.target, self.key = body, outputs, target, key
         self.leaves, self.leaf_values, self.scratch = leaves, leaf_values, scratch
         self.equations = needed_by(body, [*outputs.inner, *outputs.outer])
         self.space = Space(body, outputs, leaf_values)
@@ -118,11 +118,12 @@ class Map:
         Short rows with folds are written out whole, so that what a fold computes stays in
         registers for its use.
         """
-        body, vectors = len(self.equations), self.extent // self.width
-        self.straight = STRAIGHT if self.outputs.folded and STRAIGHT * body <= 120 else 0
+        body = sum(eq.primitive.family != "view" for eq in self.equations)
+        vectors = self.extent // self.width
+        self.straight = min(STRAIGHT, 120 // max(body, 1)) if self.outputs.folded else 0
         if 0 < vectors <= self.straight:
             return vectors
-        return 4 if body <= 6 else 2 if body <= 16 else 1
+        return 4 if body <= 4 else 2 if body <= 10 else 1
 
     def _lanes_pay(self, axis: Axis) -> bool:
         """Rows that are folded have lanes of their own, unless they are short."""
@@ -222,7 +223,7 @@ class Map:
 
     def text(self) -> str:
         """The LLVM text of the kernel."""
-        code = Code()
+        code = Code(self.target)
         if self.empty:
             return code.kernel()
         values = [*self.body.inputs, *self.body.outputs]
