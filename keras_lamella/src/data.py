@@ -84,7 +84,7 @@ def _order(adapter: ArrayDataAdapter) -> np.ndarray | None:
     n, batch = adapter._num_samples, adapter.batch_size
     if not adapter._shuffle:
         return None
-    permutation = np.random.permutation  # noqa: NPY002 (what keras.utils.set_random_seed seeds)
+    permutation = np.random.permutation  # keras.utils.set_random_seed seeds it
     if adapter._shuffle != "batch":
         return permutation(n).astype(np.int64)
     parts = [permutation(min(batch, n - i)) + i for i in range(0, n, batch)]

@@ -13,7 +13,6 @@ from keras.src.random.seed_generator import SeedGenerator, draw_seed, make_defau
 
 from keras_lamella.missing import missing_op
 from keras_lamella.src import variates
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     FLOAT32,
     accumulator,
@@ -22,6 +21,7 @@ from keras_lamella.src.ops.dtypes import (
     is_scalar,
     to_float,
 )
+from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.variates import bits
 
 

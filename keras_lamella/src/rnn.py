@@ -48,7 +48,8 @@ def rnn(
     length = tree.flatten(xs)[0].shape[0]
 
     def step(carry: Any, x: Any) -> Any:
-        output, new = step_function(x[0], (*tree.pack_sequence_as(initial_states, carry[0]), *fixed))
+        before = tree.pack_sequence_as(initial_states, carry[0])
+        output, new = step_function(x[0], (*before, *fixed))
         new = tuple(tree.flatten(new))
         if x[1] is not None:
             new = tuple(_where(x[1], n, s) for n, s in zip(new, carry[0]))

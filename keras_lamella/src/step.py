@@ -2,8 +2,8 @@
 
 `StepFunction(f)` calls `f(batch)` once with traced arrays and traced variables. What comes out is
 a Program from (data, variables) to (results, assigned variables) that updates the variables' arrays
-in place. Array data goes through many steps in one native call: the compiled code gathers each batch
-by its row numbers.
+in place. Array data goes through many steps in one native call: the compiled code gathers each
+batch by its row numbers.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ class StepFunction:
 
     def __call__(self, data: Sequence[Any]) -> Any:
         """The results on a list of batches and Blocks."""
-        results = [
-            self._run_block(x) if isinstance(x, Block) else self._run_batch(x) for x in data
-        ]
+        results = [self._run_block(x) if isinstance(x, Block) else self._run_batch(x) for x in data]
         return join(results) if self._concatenate else results[-1]
 
     def _run_batch(self, batch: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from keras.src.backend.common import KerasVariable
 
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella.compile.executable import aligned_copy
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
@@ -48,8 +49,6 @@ class Variable(KerasVariable):
             scope.assign(self, value)
 
     def _convert_to_tensor(self, value: Any, dtype: Any = None) -> Any:
-        from keras_lamella.src.ops.core import convert_to_tensor
-
         return convert_to_tensor(value, dtype=dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import BFLOAT16, FLOAT32, INT32, as_dtype
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops
 from lamella.frontend.functions import apply
 from lamella.frontend.tracer import Tracer

@@ -9,6 +9,7 @@ import numpy as np
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
 
+from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.variable import VariableScope
 from lamella import control, ops, transforms
 from lamella.frontend.eager import ConcreteTracer
@@ -181,20 +182,18 @@ def remat(f):
 
 def scatter(indices, values, shape):
     """Zeros of `shape` with `values` added at `indices` (..., rank of the indexed axes)."""
-    values = _array(values)
+    values = convert_to_tensor(values)
     zeros = np.zeros(tuple(shape), values.dtype)
-    return _scatter(zeros, _array(indices), values, "add")
+    return _scatter(zeros, convert_to_tensor(indices), values, "add")
 
 
 _MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
 
 
 def scatter_update(inputs, indices, updates, reduction=None):
-    inputs = _array(inputs)
-    updates = _array(updates)
-    if updates.dtype != inputs.dtype:
-        updates = updates.astype(inputs.dtype)
-    return _scatter(inputs, _array(indices), updates, _MODES[reduction])
+    inputs = convert_to_tensor(inputs)
+    updates = convert_to_tensor(updates, inputs.dtype)
+    return _scatter(inputs, convert_to_tensor(indices), updates, _MODES[reduction])
 
 
 def _scatter(x: Any, indices: Any, updates: Any, mode: str) -> Any:
@@ -204,21 +203,19 @@ def _scatter(x: Any, indices: Any, updates: Any, mode: str) -> Any:
 
 
 def slice(inputs, start_indices, shape):
-    x = _array(inputs)
+    x = convert_to_tensor(inputs)
     return apply(ops.dynamic_slice, x, *_starts(start_indices, x.ndim), shape=_sizes(x, shape))
 
 
 def slice_update(inputs, start_indices, updates):
-    x, updates = _array(inputs), _array(updates)
-    if updates.dtype != x.dtype:
-        updates = updates.astype(x.dtype)
+    x = convert_to_tensor(inputs)
+    updates = convert_to_tensor(updates, x.dtype)
     return apply(ops.dynamic_update_slice, x, updates, *_starts(start_indices, x.ndim))
 
 
 def _starts(start_indices: Any, rank: int) -> list[Any]:
     starts = _array(start_indices)
-    return [np.asarray(s, np.int32) if not isinstance(s, Tracer) else s.astype(np.int32)
-            for s in (starts[i] for i in range(rank))]  # fmt: skip
+    return [convert_to_tensor(starts[i], "int32") for i in range(rank)]
 
 
 def _sizes(x: Any, shape: Any) -> tuple[int, ...]:
@@ -226,7 +223,7 @@ def _sizes(x: Any, shape: Any) -> tuple[int, ...]:
 
 
 def unstack(x, num=None, axis=0):
-    x = _array(x)
+    x = convert_to_tensor(x)
     return [np.take(x, i, axis=axis) for i in range(x.shape[axis])]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras.src.backend import config
 from keras.src.backend.common import dtypes as keras_dtypes
 
-from keras_lamella.src.ops.core import convert_to_tensor
+from keras_lamella.src.tensor import convert_to_tensor
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 FLOAT32 = np.dtype(np.float32)

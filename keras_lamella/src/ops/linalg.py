@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from keras_lamella.missing import missing_op
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, axes_of, promote, to_float
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops
 from lamella.frontend.functions import apply
 

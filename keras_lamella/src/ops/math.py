@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_lamella.missing import missing_op
-from keras_lamella.src.ops.core import convert_to_tensor, stop_gradient
+from keras_lamella.src.ops.core import stop_gradient
 from keras_lamella.src.ops.dtypes import (
     INT32,
     as_dtype,
@@ -26,6 +26,7 @@ from keras_lamella.src.ops.spectral import (
     rfft,
     stft,
 )
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops
 from lamella.frontend.functions import apply
 from lamella.frontend.tracer import Tracer

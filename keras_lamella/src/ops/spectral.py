@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, is_floating, to_float
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def complex_of(x):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras.src import backend
 
-from keras_lamella.src.ops.core import convert_to_tensor
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def check_rank(images: Any) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, is_floating, to_float
 from keras_lamella.src.ops.image.batch import channels_axis, check_rank
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def rgb_to_grayscale(images, data_format=None):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, to_float
 from keras_lamella.src.ops.image.batch import on_batch
 from keras_lamella.src.ops.nn.convolution import depthwise_conv
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def _gaussian(size, sigma, dtype):

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from keras.src import backend
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, is_floating, to_float
 from keras_lamella.src.ops.image.batch import check_rank, spatial_axes
+from keras_lamella.src.tensor import convert_to_tensor
 
 RESIZE_INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
 SCALE_AND_TRANSLATE_METHODS = {

@@ -10,7 +10,6 @@ from keras.src import backend
 from keras.src.random.seed_generator import draw_seed
 
 from keras_lamella.src import variates
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     FLOAT32,
     INT32,
@@ -21,6 +20,7 @@ from keras_lamella.src.ops.dtypes import (
 )
 from keras_lamella.src.ops.image.batch import check_rank, on_batch
 from keras_lamella.src.ops.image.filtering import blur
+from keras_lamella.src.tensor import convert_to_tensor
 
 AFFINE_TRANSFORM_INTERPOLATIONS = {"nearest": 0, "bilinear": 1}
 AFFINE_TRANSFORM_FILL_MODES = {"constant", "nearest", "wrap", "mirror", "reflect"}

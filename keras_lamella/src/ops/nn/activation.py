@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor, stop_gradient
+from keras_lamella.src.ops.core import stop_gradient
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, to_float, weak
-from lamella import ops
+from keras_lamella.src.tensor import convert_to_tensor
+from lamella import ops, transforms
+from lamella.frontend.tracer import Tracer
 from lamella.frontend.functions import apply
 
 
@@ -167,14 +169,43 @@ def threshold(x, threshold, default_value):
 def softmax(x, axis=-1):
     x = to_float(x)
     axis = tuple(axis) if isinstance(axis, list) else axis
-    e = np.exp(x - stop_gradient(np.max(x, axis=axis, keepdims=True)))
-    return e / _sum(e, axis)
+    if not isinstance(x, Tracer):
+        return _softmax(x, axis)
+
+    @transforms.custom_gradient
+    def traced(x):
+        def cotangent(g):
+            y = softmax(x, axis)  # what the forward pass has computed
+            return (g - _sum(g * y, axis)) * y
+
+        return _softmax(x, axis), cotangent
+
+    return traced(x)
 
 
 def log_softmax(x, axis=-1):
     x = to_float(x)
     axis = tuple(axis) if isinstance(axis, list) else axis
-    x = x - stop_gradient(np.max(x, axis=axis, keepdims=True))
+    if not isinstance(x, Tracer):
+        return _log_softmax(x, axis)
+
+    @transforms.custom_gradient
+    def traced(x):
+        def cotangent(g):
+            return g - _sum(g, axis) * np.exp(log_softmax(x, axis))
+
+        return _log_softmax(x, axis), cotangent
+
+    return traced(x)
+
+
+def _softmax(x, axis):
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / _sum(e, axis)
+
+
+def _log_softmax(x, axis):
+    x = x - np.max(x, axis=axis, keepdims=True)
     return x - np.log(_sum(np.exp(x), axis))
 
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, promote
 from keras_lamella.src.ops.nn.activation import softmax
 from keras_lamella.src.ops.numpy.product import einsum
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def dot_product_attention(

@@ -11,9 +11,9 @@ from keras.src.backend.common.backend_utils import (
     compute_conv_transpose_padding_args_for_jax,
 )
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import promote
 from keras_lamella.src.ops.nn.spatial import per_axis, window
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops
 from lamella.frontend.functions import apply
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import INT32, as_dtype, promote, result_dtype, to_float
 from keras_lamella.src.ops.nn.activation import log_softmax
 from keras_lamella.src.ops.nn.ctc_beam import beam_search
+from keras_lamella.src.tensor import convert_to_tensor
 
 _NEVER = -1e5  # stands for log(0); finite, so that gradients are
 

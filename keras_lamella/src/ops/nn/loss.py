@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from keras.src import backend
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     INT32,
     as_dtype,
@@ -14,6 +13,7 @@ from keras_lamella.src.ops.dtypes import (
     weak,
 )
 from keras_lamella.src.ops.nn.activation import log_softmax
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def _one_hot_mask(x, num_classes, axis):

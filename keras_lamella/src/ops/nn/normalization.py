@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import HALF, accumulator, as_dtype, axes_of, to_float, weak
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops, transforms
 from lamella.frontend.functions import apply
 from lamella.frontend.tracer import Tracer

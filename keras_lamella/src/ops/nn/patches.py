@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.nn.spatial import per_axis
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops
 from lamella.frontend.functions import apply
 

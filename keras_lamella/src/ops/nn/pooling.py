@@ -7,9 +7,9 @@ import math
 import numpy as np
 from keras.src import backend
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, to_float
 from keras_lamella.src.ops.nn.spatial import per_axis, spatial_axes, window
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops
 from lamella.frontend.functions import apply
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import as_dtype, axes_of, floatx, result_dtype
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def _dtype(dtype):

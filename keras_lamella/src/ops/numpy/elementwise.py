@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     INT32,
     as_dtype,
@@ -19,6 +18,7 @@ from keras_lamella.src.ops.dtypes import (
     to_float,
     weak,
 )
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def _named(name: str, f: Callable) -> Callable:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import INT32, as_dtype, axes_of, promote, result_dtype
+from keras_lamella.src.tensor import convert_to_tensor
+from lamella.frontend.numpy.promotion import value
+from lamella.frontend.tracer import Tracer
 
 
 def take(x, indices, axis=None):
     x, indices = convert_to_tensor(x), convert_to_tensor(indices)
+    if isinstance(indices, Tracer):
+        x = value(x)  # NumPy's protocol asks the first argument only
     return np.take(x, _integer(indices), axis=axis)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     HALF,
     INT32,
@@ -16,6 +15,7 @@ from keras_lamella.src.ops.dtypes import (
     result_dtype,
     to_float,
 )
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella.frontend.tracer import Tracer
 
 _INT8 = np.dtype(np.int8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     FLOAT32,
     HALF,
@@ -18,6 +17,7 @@ from keras_lamella.src.ops.dtypes import (
     sum_dtype,
     to_float,
 )
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def sum(x, axis=None, keepdims=False):

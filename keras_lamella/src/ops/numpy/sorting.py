@@ -6,7 +6,6 @@ import builtins
 
 import numpy as np
 
-from keras_lamella.src.ops.core import convert_to_tensor
 from keras_lamella.src.ops.dtypes import (
     FLOAT32,
     HALF,
@@ -15,6 +14,7 @@ from keras_lamella.src.ops.dtypes import (
     axes_of,
     result_dtype,
 )
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella.frontend.tracer import Tracer
 
 
