@@ -1,0 +1,72 @@
+"""Tensors: plain `numpy.ndarray` outside a trace, `Tracer` inside."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+from keras.src import tree
+from keras.src.backend import config
+from keras.src.backend.common import KerasVariable, dtypes, standardize_dtype
+
+from lamella.frontend.tracer import Tracer
+
+_WIDE = frozenset(np.dtype(name) for name in ("int64", "uint64", "float64", "complex128"))
+DTYPES = {name: np.dtype(name) for name in dtypes.ALLOWED_DTYPES if name != "string"}
+assert ml_dtypes  # registers bfloat16 and the float8 types with NumPy
+
+
+def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+    """`x` as a tensor; without `dtype`, 64-bit dtypes become 32-bit ones (Keras's rule)."""
+    if sparse or ragged:
+        kind = "sparse" if sparse else "ragged"
+        raise ValueError(f"`{kind}=True` is not supported with the lamella backend")
+    if dtype is not None and not isinstance(dtype, np.dtype):
+        dtype = DTYPES[standardize_dtype(dtype)]
+    if isinstance(x, KerasVariable):
+        x = x.value
+    if isinstance(x, (np.ndarray, np.generic, Tracer)):
+        if dtype is None:
+            if x.dtype not in _WIDE or x.dtype.name == config.floatx():
+                return x
+            dtype = DTYPES[dtypes.BIT64_TO_BIT32_DTYPE[x.dtype.name]]
+        return x if x.dtype == dtype else x.astype(dtype)
+    return _from_python(x, dtype)
+
+
+def _from_python(x, dtype):
+    """Numbers, nested lists, and the arrays of other libraries."""
+    if hasattr(x, "__array__"):
+        return convert_to_tensor(np.asarray(x), dtype)
+    leaves = tree.flatten(x)
+    if dtype is None:
+        kinds = (getattr(leaf, "dtype", type(leaf)) for leaf in leaves)
+        dtype = DTYPES[dtypes.result_type(*kinds)]
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
+        return _stack(x, dtype)
+    if dtype.kind == "V" or dtype == DTYPES["bfloat16"]:
+        return np.asarray(x).astype(dtype)
+    return np.array(x, dtype=dtype)
+
+
+def _stack(x, dtype):
+    """A nested list with traced leaves as one tensor."""
+    if isinstance(x, (list, tuple)):
+        return np.stack([_stack(item, dtype) for item in x])
+    return convert_to_tensor(x, dtype)
+
+
+def convert_to_numpy(x):
+    """A copy of `x`."""
+    return np.array(x.value if isinstance(x, KerasVariable) else x)
+
+
+def is_tensor(x):
+    return isinstance(x, (np.ndarray, np.generic, Tracer))
+
+
+def shape(x):
+    return x.shape
+
+
+def cast(x, dtype):
+    return convert_to_tensor(x, dtype=dtype)
