@@ -58,6 +58,7 @@ class Map:
         kept, folded = self.outputs.kept, self.outputs.folded
         self.kept_axes = self.space.axes(kept)
         rest = self.space.axes(folded) if folded else []
+        self.by_row = bool(rest)  # folds of more than one element: rows lie inside kept points
         lane_candidates = rest or self.kept_axes
         lane = max(
             range(len(lane_candidates)),
@@ -164,7 +165,7 @@ class Map:
         self.per_chunk, self.n_chunks = split(max(self.units, 1), wanted)
 
     def _stores_outer(self) -> bool:
-        return bool(self.outputs.outer)
+        return self.by_row and bool(self.outputs.outer)
 
     # --------------------------------------------------------------------------- the launch
 
@@ -299,7 +300,7 @@ class Map:
         del self.inside[k]
 
     def _nest(self, k: int, at: At, piece: Index | None) -> None:
-        if k == len(self.kept_axes) - (self.lane_axis in self.kept_axes) and self.outputs.folded:
+        if self.by_row and k == len(self.kept_axes):
             self._store(self.outputs.outer, at, self.outputs.kept)
         if k == len(self.loops):
             self._row(at, piece)
@@ -325,7 +326,7 @@ class Map:
     def _row(self, at: At, piece: Index | None) -> None:
         """All lanes of a row, or those of one piece of it."""
         if self.lane_axis is None:
-            self._store(self.outputs.inner, at, range(len(self.outputs.domain)))
+            self._store_inner(at)
             return
         block = self.width * self.unroll
         if piece is None:
@@ -363,7 +364,12 @@ class Map:
                 counter = Index.of(self.code, number) * self.tiles[k] + u
                 at.update(self.loops[k].split(counter, self.outputs.domain))
                 self.emitter.tile = Tile(number, self.tiles[k], u, points)
-            self._store(self.outputs.inner, at, range(len(self.outputs.domain)))
+            self._store_inner(at)
+
+    def _store_inner(self, at: At) -> None:
+        self._store(self.outputs.inner, at, range(len(self.outputs.domain)))
+        if not self.by_row:
+            self._store(self.outputs.outer, at, self.outputs.kept)
 
     def _store(self, values: Sequence[Value], at: At, axes: Sequence[int]) -> None:
         """Evaluate all, then store all: an input may share an output's buffer."""

@@ -230,6 +230,18 @@ def test_results_do_not_depend_on_threads() -> None:
             np.testing.assert_array_equal(a, b)
 
 
+def test_a_fold_of_one_element_has_no_rows() -> None:
+    check(lambda x: (ops.tanh(x), ops.max(x, axes=(2,))), normal(1, 2, 1))
+
+
+def test_a_reduction_inside_a_guarded_view() -> None:
+    def f(x: Any) -> Any:
+        y = ops.broadcast(ops.max(x, axes=(1, 2)), shape=(1, 2, 2), axes=(0,))
+        return ops.concatenate(y, ops.tanh(y), axis=0)
+
+    check(f, normal(1, 2, 2))
+
+
 def test_unrelated_reductions_of_large_arrays_are_refused() -> None:
     def f(x: Any) -> Any:
         return ops.sum(x, axes=(0,)), ops.sum(x, axes=(1,))
