@@ -8,6 +8,7 @@ from keras.src import tree
 from keras.src.backend import config
 from keras.src.backend.common import KerasVariable, dtypes, standardize_dtype
 
+from keras_lamella.src.float8 import FLOAT8, round_to_float8
 from lamella.frontend.tracer import Tracer
 
 _WIDE = frozenset(np.dtype(name) for name in ("int64", "uint64", "float64", "complex128"))
@@ -29,6 +30,8 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
             if x.dtype not in _WIDE or x.dtype.name == config.floatx():
                 return x
             dtype = DTYPES[dtypes.BIT64_TO_BIT32_DTYPE[x.dtype.name]]
+        if dtype in FLOAT8 and isinstance(x, Tracer):
+            return round_to_float8(x, dtype)
         return x if x.dtype == dtype else x.astype(dtype)
     return _from_python(x, dtype)
 
