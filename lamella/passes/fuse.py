@@ -15,7 +15,7 @@ without making a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lamella import ops
@@ -250,31 +250,59 @@ class Fusion:
         self.regions = [r for r in self.regions if r.members]
 
     def _recompute(self) -> None:
-        """Let regions compute cheap values again instead of reading them from another region."""
+        """Let regions compute values again instead of reading them from another region."""
+        kept = self._outputs_seen()
+        for region in self.regions:
+            kept |= self._fixed(region)
+        stored = kept | {r for region in self.regions for r in region.roots
+                         if self.region_of.get(r) is not region}  # fmt: skip
         for region in sorted(self.regions, key=lambda r: r.last):
             if region.kind == "other":
                 continue
-            fixed = set(region.members[0].operands) if region.kind == "contraction" else set()
-            pending = [v for v in region.roots if v not in fixed]
-            while pending:
-                value = pending.pop()
-                roots = self._light(value, region.roots)
-                if roots is not None:
-                    region.roots.discard(value)
-                    region.again.add(value)
-                    pending += [r for r in roots if r not in region.roots]
-                    region.roots |= roots
+            waiting = [v for v in region.roots if v not in self._fixed(region)]
+            while waiting:
+                light = self._light(waiting)
+                waiting = []
+                for values in light:
+                    if worthwhile(values, region.roots - set(values), stored, kept):
+                        waiting += self._compute_again(region, values)
+                        stored |= region.roots
             region.reads = {self.region_of[r] for r in region.roots if r in self.region_of}
 
-    def _light(self, value: Value, already_read: set[Value]) -> set[Value] | None:
-        """What to read instead of `value`, where that is worthwhile."""
-        source = self.region_of.get(value)
-        if source is None or source.kind == "other":
-            return None
-        roots = light_roots(
-            value, lambda v: self.made.get(v) if self.region_of.get(v) is source else None, self.views
-        )
-        return roots if roots is not None and worthwhile(value, roots, already_read) else None
+    def _fixed(self, region: Region) -> set[Value]:
+        """What a region must read as arrays."""
+        if region.kind != "loop":
+            return set(region.members[0].operands)
+        data = [eq.operands[:1] for eq in region.members if family(eq) == "gather"]
+        windows = [eq.operands for eq in region.members if family(eq) == "window"]
+        return {v for operands in (*data, *windows) for v in operands}
+
+    def _light(self, values: Sequence[Value]) -> list[dict[Value, set[Value]]]:
+        """Values and the roots that they could be computed from: by region, then one by one."""
+        found: dict[Region, dict[Value, set[Value]]] = {}
+        for value in values:
+            source = self.region_of.get(value)
+            if source is None or source.kind == "other":
+                continue
+            roots = light_roots(
+                value, lambda v, s=source: self.made.get(v) if self.region_of.get(v) is s else None,
+                self.views,
+            )  # fmt: skip
+            if roots is not None:
+                found.setdefault(source, {})[value] = roots
+        singles = [{v: rs} for group in found.values() if len(group) > 1 for v, rs in group.items()]
+        return [*found.values(), *singles]
+
+    def _compute_again(self, region: Region, values: dict[Value, set[Value]]) -> list[Value]:
+        """`region` computes `values` from now on; returns what it reads for the first time."""
+        new: list[Value] = []
+        for value, roots in values.items():
+            if value in region.roots:
+                region.roots.discard(value)
+                region.again.add(value)
+                new += [r for r in roots if r not in region.roots]
+                region.roots |= roots
+        return new
 
     def _outputs_seen(self) -> set[Value]:
         """Outputs of the Program, and the arrays behind copied or aliased views."""

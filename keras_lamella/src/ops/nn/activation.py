@@ -8,8 +8,8 @@ from keras_lamella.src.ops.core import stop_gradient
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, to_float, weak
 from keras_lamella.src.tensor import convert_to_tensor
 from lamella import ops, transforms
-from lamella.frontend.tracer import Tracer
 from lamella.frontend.functions import apply
+from lamella.frontend.tracer import Tracer
 
 
 def _constants(x, *values):
@@ -175,7 +175,7 @@ def softmax(x, axis=-1):
     @transforms.custom_gradient
     def traced(x):
         def cotangent(g):
-            y = softmax(x, axis)  # what the forward pass has computed
+            y = _softmax(x, axis)  # what the forward pass has computed
             return (g - _sum(g * y, axis)) * y
 
         return _softmax(x, axis), cotangent
@@ -192,7 +192,7 @@ def log_softmax(x, axis=-1):
     @transforms.custom_gradient
     def traced(x):
         def cotangent(g):
-            return g - _sum(g, axis) * np.exp(log_softmax(x, axis))
+            return g - _sum(g, axis) * np.exp(_log_softmax(x, axis))
 
         return _log_softmax(x, axis), cotangent
 
@@ -200,12 +200,12 @@ def log_softmax(x, axis=-1):
 
 
 def _softmax(x, axis):
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    e = np.exp(x - stop_gradient(np.max(x, axis=axis, keepdims=True)))
     return e / _sum(e, axis)
 
 
 def _log_softmax(x, axis):
-    x = x - np.max(x, axis=axis, keepdims=True)
+    x = x - stop_gradient(np.max(x, axis=axis, keepdims=True))
     return x - np.log(_sum(np.exp(x), axis))
 
 
