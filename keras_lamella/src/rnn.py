@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras.src import tree
 
+from keras_lamella.src.tensor import convert_to_tensor
 from lamella.control import scan
 
 __all__ = ["bidirectional_gru", "bidirectional_lstm", "cudnn_ok", "gru", "lstm", "rnn"]
@@ -83,6 +84,8 @@ def lstm(
     Returns the last output, the outputs and [h, c].
     """
 
+    kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
+
     def cell(x: Any, states: Any) -> Any:
         h, c = states
         i, f, g, o = np.split(x + h @ recurrent_kernel, 4, axis=-1)
@@ -107,6 +110,7 @@ def gru(
     (units, 3 units), bias (2, 3 units) with `reset_after`, else (3 units), or None.
     Returns the last output, the outputs and [h].
     """
+    kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
     units = recurrent_kernel.shape[0]
     input_bias, inner_bias = (bias, None) if bias is None or not reset_after else (bias[0], bias[1])
 
@@ -161,6 +165,10 @@ def bidirectional_gru(*args: Any, **kwargs: Any) -> Any:
 def cudnn_ok(*args: Any, **kwargs: Any) -> bool:
     """There is no cuDNN."""
     return False
+
+
+def _tensors(*xs: Any) -> list[Any]:
+    return [None if x is None else convert_to_tensor(x) for x in xs]
 
 
 def _swap(x: Any) -> Any:
