@@ -9,6 +9,7 @@ What is decided by a rounding error proves nothing, so a Sketch knows which Valu
 those are compared, truncated, or used as an index.
 """
 
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -70,13 +71,23 @@ class Choices:
 
 
 class Sketch(Builder):
-    """A Program being drawn."""
+    """A Program being drawn.
+
+    Half of all Programs are dense: of one dtype and two sizes mostly, so that nearly everything can
+    be combined with everything.
+    """
 
     def __init__(self, choices, outer=None):
         super().__init__()
         self.choices, self.outer = choices, outer
         self.pool, self.inputs = [], []
         self.exact = set()
+        self.sizes, self.dtypes, self.most_axes = SIZES, DTYPES, 4
+        if outer is not None:
+            self.sizes, self.dtypes, self.most_axes = outer.sizes, outer.dtypes, outer.most_axes
+        elif choices.once_in(2):
+            self.sizes = [choices.among(SIZES), choices.among(SIZES)]
+            self.dtypes, self.most_axes = [*["float32"] * 15, "int32", "float64"], 3
 
     @property
     def depth(self):
@@ -148,7 +159,7 @@ class Sketch(Builder):
     def new(self, float_only=False, least=0):
         """A new input of random type with at least `least` axes."""
         c = self.choices
-        dtype = c.among(DTYPES)
+        dtype = c.among(self.dtypes)
         if float_only and not is_float(dtype_of(dtype)):
             dtype = "float32"
         return self.input(self.shape(least), dtype)
@@ -158,8 +169,8 @@ class Sketch(Builder):
         if self.outer is None and c.once_in(25):
             return c.among([(70_000,), (300, 200), (3, 30_000), (5000, 7), (65, 33, 17), (2, 3, 8192)])
         shape = []
-        for _ in range(max(least, c.integer(0, 4))):
-            n = 0 if c.once_in(60) else c.among(SIZES)
+        for _ in range(max(least, c.integer(0, self.most_axes))):
+            n = 0 if c.once_in(60) else c.among(self.sizes)
             shape.append(n if n * int(np.prod(shape)) <= MOST_ELEMENTS else 1)
         return tuple(shape)
 
@@ -173,11 +184,10 @@ class Sketch(Builder):
         same = [v for v in self.pool if v.type == t and fits(v)]
         if same and not c.once_in(4):
             return c.among(same[-6:])
-        small = [v for v in self.pool if v.type.dtype == t.dtype and v.type.ndim <= t.ndim
-                 and fits(v) and _broadcasts(v.type.shape, t.shape)]  # fmt: skip
+        small = [(v, axes) for v in self.pool if v.type.dtype == t.dtype and fits(v)
+                 for axes in _placements(v.type.shape, t.shape)]  # fmt: skip
         if small and not c.once_in(3):
-            v = c.among(small[-6:])
-            axes = tuple(range(t.ndim - v.type.ndim, t.ndim))
+            v, axes = c.among(small[-9:])
             return ops.broadcast(v, shape=t.shape, axes=axes)
         if c.once_in(3):
             return self.input(t.shape, t.dtype.name)
@@ -215,8 +225,10 @@ class Sketch(Builder):
             return sketch.finish(inputs, outputs(sketch, inputs))
 
 
-def _broadcasts(shape, target):
-    return all(a in (1, b) for a, b in zip(shape[::-1], target[::-1]))
+def _placements(shape, target):
+    """The axes of `target` along which an array of `shape` can be broadcast."""
+    return [axes for axes in itertools.combinations(range(len(target)), len(shape))
+            if all(n in (1, target[a]) for n, a in zip(shape, axes))]  # fmt: skip
 
 
 def grow(sketch):
@@ -253,7 +265,7 @@ def example(seed, steps=14):
     sketch = Sketch(choices)
     with building(sketch):
         sketch.new()
-        for _ in range(choices.integer(1, steps)):
+        for _ in range(choices.integer(1, 2 * steps if sketch.sizes is not SIZES else steps)):
             grow(sketch)
         program = sketch.finish(sketch.inputs, _outputs(sketch))
     rng = np.random.default_rng(seed)
