@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lamella.kernels.emit_probe import Axis
 from lamella.kernels.kernel import Kernel, Launch
 from lamella.kernels.loop_map import Map
 from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, needed_by, split
+from lamella.kernels.loop_tile import Tiles, window_tiles
 from lamella.native import Target
 from lamella.program import Program, Value
 from lamella.types import FLOATS, Type
@@ -45,6 +47,10 @@ class Fold:
         self.folded = self.space.axes(outputs.folded, mergeable=not args)
         self.size = math.prod(outputs.domain[i] for i in outputs.kept)
         self._choose_lanes()
+        self.needed = needed_by(
+            body, [*outputs.inner, *(v for eq in outputs.folds for v in eq.results)]
+        )
+        self.tiles = Tiles(self.folded, window_tiles(self.needed, self.folded), outputs.domain)
         self._plan_units()
 
     # ----------------------------------------------------------------------------- the plan
@@ -68,7 +74,9 @@ class Fold:
         if self.in_blocks:
             self.units = self.lane_axis.extent // block
         while self.prefix < len(self.folded) and self.units < wanted:
-            self.units *= self.folded[self.prefix].extent
+            if self.folded[self.prefix].extent % self.tiles.size(self.prefix):
+                break
+            self.units *= self.tiles.count(self.prefix)
             self.prefix += 1
         # partial results are memory traffic too: each chunk folds at least eight elements into one
         length = math.prod(self.outputs.domain[i] for i in self.outputs.folded)
@@ -176,9 +184,7 @@ class Fold:
             if v in self.outputs.inner
         ]
         self.partial = [code.array(len(values) + j) for j in range(len(self.states))]
-        needed = needed_by(self.body, [*self.outputs.inner, *(
-            v for eq in self.outputs.folds for v in eq.results)])  # fmt: skip
-        self.emitter = Emitter(self.body, code, pointers, self.lanes, needed=needed)
+        self.emitter = Emitter(self.body, code, pointers, self.lanes, needed=self.needed)
         self.group = [accumulator(self.emitter, eq) for eq in self.outputs.folds]
         code.loop("%hi", self._chunk, start="%lo", nonempty=True)
         return code.kernel()
@@ -253,30 +259,48 @@ class Fold:
                 states = self._fold_at(at, self._lanes(start + u * self.width, self.width), u,
                                        states, self.width)  # fmt: skip
             return states
-        rest = unit
-        for axis in reversed(self.folded[: self.prefix]):
-            at = {**at, **self._split(axis, rest % axis.extent)}
-            rest = rest // axis.extent
-        return self._inner(self.prefix, at, lanes_at, states)
+        counters, rest = {}, unit
+        for k in reversed(range(self.prefix)):
+            counters[k] = rest % self.tiles.count(k)
+            rest = rest // self.tiles.count(k)
+        with ExitStack() as stack:
+            for k, counter in counters.items():
+                if self.tiles.size(k) > 1:
+                    tile = self.tiles.whole(k, counter.scalar(), self.code.depth)
+                    stack.enter_context(tile)
+                else:
+                    at = {**at, **self._split(self.folded[k], counter)}
+            return self._inner(self.prefix, at, lanes_at, states)
 
     def _inner(self, k: int, at: At, lanes_at: list[Index], states: list[State]) -> list[State]:
         """The folded loops that are not cut into chunks."""
         if k < len(self.folded):
-            axis = self.folded[k]
-
-            def body(i: Any, refs: list[str]) -> list[str]:
-                counter = self._var(i, axis.extent)
-                inner = self._restored(states, refs)
-                return _refs(self._inner(k + 1, {**at, **self._split(axis, counter)}, lanes_at,
-                                         inner))  # fmt: skip
-
-            refs = self.code.loop(axis.extent, body, _carried(states))
-            return self._restored(states, refs)
+            return self._folded_loop(k, at, lanes_at, states)
         if self.along_kept:
             for u, lanes in enumerate(lanes_at):
                 states = self._fold_at(at, lanes, u, states, self.width)
             return states
         return self._along_row(at, states)
+
+    def _folded_loop(
+        self, k: int, at: At, lanes_at: list[Index], states: list[State]
+    ) -> list[State]:
+        axis, size = self.folded[k], self.tiles.size(k)
+
+        def body(i: Any, refs: list[str]) -> list[str]:
+            inner = self._restored(states, refs)
+            if size > 1:
+                with self.tiles.whole(k, i, self.code.depth):
+                    return _refs(self._inner(k + 1, at, lanes_at, inner))
+            here = {**at, **self._split(axis, self._var(i, axis.extent))}
+            return _refs(self._inner(k + 1, here, lanes_at, inner))
+
+        refs = self.code.loop(axis.extent // size, body, _carried(states))
+        states = self._restored(states, refs)
+        if axis.extent % size:
+            with self.tiles.rest(k):
+                states = self._inner(k + 1, at, lanes_at, states)
+        return states
 
     def _along_row(self, at: At, states: list[State]) -> list[State]:
         """Lanes along a folded axis: blocks of several vectors, then the rest."""
@@ -315,8 +339,14 @@ class Fold:
     def _fold_at(
         self, at: At, lanes: Index, u: int, states: list[State], valid: int
     ) -> list[State]:
-        """Fold the elements at one point (a vector of lanes), and store what is stored there."""
+        """Fold a vector of elements, at every point of the tiles."""
         at = {**at, **self._split(self.lane_axis, lanes)}
+        for here, tile in self.tiles.points(self.code, at):
+            self.emitter.tile = tile
+            states = self._fold_point(here, u, states, valid)
+        return states
+
+    def _fold_point(self, at: At, u: int, states: list[State], valid: int) -> list[State]:
         where = [at.get(i, Index.of(self.code, 0)) for i in range(len(self.outputs.domain))]
         states, n = list(states), len(self.group)
         results = [(v, p, self.emitter.value(v, where)) for v, p in self.outputs_at]

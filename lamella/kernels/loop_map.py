@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lamella.kernels.emit import Emitter, Leaf
@@ -13,18 +11,15 @@ from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_memory import store
 from lamella.kernels.emit_probe import Axis
-from lamella.kernels.emit_tile import Tile
 from lamella.kernels.kernel import Kernel, Launch
 from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, needed_by, split
+from lamella.kernels.loop_tile import Tiles, transposed_tiles, window_tiles
 from lamella.native import Target
-from lamella.ops.lowering import FirstMaximum
 from lamella.program import Program, Value
 
 At = dict[int, Index]
 #: Rows with folds of up to so many vectors need no loop.
 STRAIGHT = 16
-#: Bodies of up to so many equations are written out for every point of a transposed block.
-TILED = 10
 
 
 class Map:
@@ -74,44 +69,16 @@ class Map:
         self.extent = self.lane_axis.extent if self.lane_axis else 1
         self.width = min(self.lanes, 1 << (self.extent - 1).bit_length())
         self.unroll = self._unrolled()
-        self.tiles = self._tiled()
+        self.tiles = Tiles(self.loops, self._tile_sizes(), self.outputs.domain)
         if self.tiles:
             self.unroll = 1
 
-    def _tiled(self) -> dict[int, int]:
-        """How many points of a loop are written out together, innermost: {loop: points}.
-
-        A window's gradient, by the windows' strides, so that offsets in a window are constants.
-        Reads that are contiguous along another axis than the lanes, by as many points as lanes, so
-        that they become transposed blocks.
-        """
+    def _tile_sizes(self) -> dict[int, int]:
         if self.outputs.folded or self.lane_axis is None:
             return {}
-        strides = {}
-        for eq in self.equations:
-            rule = eq.primitive.lower
-            if isinstance(rule, FirstMaximum) and rule.to_elements:
-                strides = dict(enumerate(eq.attrs["strides"]))
-        if strides:
-            return {k: strides[axis.members[0]] for k, axis in enumerate(self.loops)
-                    if len(axis.members) == 1 and strides.get(axis.members[0], 1) > 1}  # fmt: skip
-        plain = all(eq.primitive.family in ("elementwise", "view") for eq in self.equations)
-        if not plain or len(self.equations) > TILED:
-            return {}
-        return self._transposed()
-
-    def _transposed(self) -> dict[int, int]:
-        assert self.lane_axis is not None
-        lanes = self.space.last(self.lane_axis)
-        strided = [a for a in self.space.probe.accesses if a.stride(lanes) not in (None, 0, 1, -1)]
-        for k, axis in enumerate(self.loops):
-            if axis.extent >= 4 and any(a.stride(self.space.last(axis)) == 1 for a in strided):
-                return {k: self.width}
-        return {}
-
-    def _blocks_of(self, k: int) -> int:
-        """The number of points of loop k, or of tiles where it has them."""
-        return -(-self.loops[k].extent // self.tiles.get(k, 1))
+        return window_tiles(self.equations, self.loops) or transposed_tiles(
+            self.equations, self.space, self.loops, self.lane_axis, self.width
+        )
 
     def _unrolled(self) -> int:
         """Vectors of a row that are written out one after the other.
@@ -160,7 +127,7 @@ class Map:
             self.prefix, self.units = 0, 1
             limit = len(self.kept_axes) if self._stores_outer() else len(self.loops)
             while self.prefix < limit and self.units < wanted:
-                self.units *= self._blocks_of(self.prefix)
+                self.units *= self.tiles.count(self.prefix)
                 self.prefix += 1
         self.per_chunk, self.n_chunks = split(max(self.units, 1), wanted)
 
@@ -191,7 +158,7 @@ class Map:
             if self.loops or axis is None:
                 return None
         else:
-            axis, step = (self.loops[0] if self.loops else None), 1
+            axis, step = (self.loops[0] if self.loops else None), self.tiles.size(0)
             if self.prefix != 1 or axis is None:
                 return None
         var = self.space.last(axis)
@@ -234,7 +201,6 @@ class Map:
             if v in used and v not in pointers:
                 pointers[v] = code.array(j)
         self.code = code
-        self.inside: dict[int, tuple[Var, int]] = {}
         self.emitter = Emitter(self.body, code, pointers, self.lanes, needed=self.equations)
         self.emitter.straight = self.straight
         if self.leaves is not None:
@@ -259,8 +225,8 @@ class Map:
         rest = unit // self.pieces if self.in_blocks else unit
         counters = []
         for k in reversed(range(self.prefix)):
-            counters.append(rest % self._blocks_of(k))
-            rest = rest // self._blocks_of(k)
+            counters.append(rest % self.tiles.count(k))
+            rest = rest // self.tiles.count(k)
         self._enter(0, counters[::-1], {}, piece)
 
     def _enter(self, k: int, counters: list[Index], at: At, piece: Index | None) -> None:
@@ -268,36 +234,28 @@ class Map:
         if k == len(counters):
             self._nest(k, at, piece)
             return
-        size, axis, block = self.tiles.get(k, 1), self.loops[k], counters[k]
+        axis, block, size = self.loops[k], counters[k], self.tiles.size(k)
         if size == 1:
             at = {**at, **axis.split(block, self.outputs.domain)}
             self._enter(k + 1, counters, at, piece)
             return
-        whole, rest = divmod(axis.extent, size)
-        here = block.scalar()
-
-        def tile(number: Var, points: int) -> None:
-            with self._tile(k, number, points):
-                self._enter(k + 1, counters, at, piece)
+        here, whole = block.scalar(), axis.extent // size
 
         def full() -> None:
-            tile(Var(max(whole, 2), self.code.depth, here), size)
+            with self.tiles.whole(k, here, self.code.depth):
+                self._enter(k + 1, counters, at, piece)
 
-        if not rest:
+        def rest() -> None:
+            with self.tiles.rest(k):
+                self._enter(k + 1, counters, at, piece)
+
+        if whole * size == axis.extent:
             full()
         elif not whole:
-            tile(Var(2, 0, 0), rest)
+            rest()
         else:
             self.code.when(self.code.let(f"icmp slt i64 {here}, {whole}"), full)
-            last = self.code.let(f"icmp eq i64 {here}, {whole}")
-            self.code.when(last, lambda: tile(Var(whole + 1, 0, whole), rest))
-
-    @contextmanager
-    def _tile(self, k: int, number: Var, points: int) -> Iterator[None]:
-        """Inside, loop k stands at `points` points of tile `number`, written out by _store."""
-        self.inside[k] = (number, points)
-        yield
-        del self.inside[k]
+            self.code.when(self.code.let(f"icmp eq i64 {here}, {whole}"), rest)
 
     def _nest(self, k: int, at: At, piece: Index | None) -> None:
         if self.by_row and k == len(self.kept_axes):
@@ -305,20 +263,19 @@ class Map:
         if k == len(self.loops):
             self._row(at, piece)
             return
-        axis, size = self.loops[k], self.tiles.get(k, 1)
-        whole, rest = divmod(axis.extent, size)
+        axis, size = self.loops[k], self.tiles.size(k)
 
         def body(i: Any, _: list[str]) -> None:
             if size > 1:
-                with self._tile(k, Var(max(whole, 2), self.code.depth, i), size):
+                with self.tiles.whole(k, i, self.code.depth):
                     self._nest(k + 1, at, piece)
                 return
             counter = self._var(i, axis.extent)
             self._nest(k + 1, {**at, **axis.split(counter, self.outputs.domain)}, piece)
 
-        self.code.loop(whole, body)
-        if rest:
-            with self._tile(k, Var(whole + 1, 0, whole) if whole else Var(2, 0, 0), rest):
+        self.code.loop(axis.extent // size, body)
+        if axis.extent % size:
+            with self.tiles.rest(k):
                 self._nest(k + 1, at, piece)
 
     # ------------------------------------------------------------------------------ one row
@@ -358,13 +315,9 @@ class Map:
         assert self.lane_axis is not None
         counter = start + lane(self.code, self.width, valid)
         at = {**at, **self.lane_axis.split(counter, self.outputs.domain)}
-        tiles = list(self.inside.items())
-        for offsets in itertools.product(*(range(points) for _, (_, points) in tiles)):
-            for (k, (number, points)), u in zip(tiles, offsets):
-                counter = Index.of(self.code, number) * self.tiles[k] + u
-                at.update(self.loops[k].split(counter, self.outputs.domain))
-                self.emitter.tile = Tile(number, self.tiles[k], u, points)
-            self._store_inner(at)
+        for here, tile in self.tiles.points(self.code, at):
+            self.emitter.tile = tile
+            self._store_inner(here)
 
     def _store_inner(self, at: At) -> None:
         self._store(self.outputs.inner, at, range(len(self.outputs.domain)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import check, program, run_loop, run_lowered, typed
+from harness import check, chunk_writes, program, run_loop, run_lowered, typed
 
 from lamella import native, ops
 from lamella.kernels.kernel import CannotFuse
@@ -256,6 +256,26 @@ def test_complex_numbers_are_refused() -> None:
         lower_loop(program(ops.add, *[typed(5, dtype="complex64")] * 2), native.target())
 
 
+@pytest.mark.parametrize("n", [100, 200000])
+def test_blocks_are_the_bytes_that_a_chunk_writes(n: int) -> None:
+    """Chunk by chunk, only the block of the output changes (the last chunk has the rest)."""
+    bodies = [
+        program(ops.exp, typed(n)),
+        program(lambda x: ops.transpose(x, axes=(1, 0)), typed(n // 50, 50)),
+        program(lambda x: softmax(x), typed(n // 50, 50)),
+    ]
+    for body in bodies:
+        (launch,) = lower_loop(body, native.target()).launches
+        kernel, block = launch.kernel, launch.kernel.blocks[-1]
+        if kernel.n_chunks == 1:
+            continue
+        assert block is not None
+        for chunk in (0, 1, kernel.n_chunks - 1):
+            written = chunk_writes(launch, body, chunk)
+            end = body.out_types[0].nbytes if chunk == kernel.n_chunks - 1 else (chunk + 1) * block
+            assert written == (chunk * block, end)
+
+
 def test_inplace_only_where_an_element_is_read_where_it_is_written() -> None:
     def pairs(f: Any, *types: Any) -> set[tuple[int, int]]:
         return set(lower_loop(program(f, *types), native.target()).inplace)
@@ -295,6 +315,19 @@ def test_windows(shape: tuple[int, ...], attrs: dict[str, Any]) -> None:
     check(lambda h, x: ops.window_max_take(h, x, **attrs), h, x)
     x.ravel()[::11] = np.nan
     check(lambda g, x: ops.window_max_gradient(g, x, **attrs), g, x)
+
+
+@pytest.mark.parametrize("shape", [(16, 14, 14, 16), (16, 13, 15, 20), (3, 2, 40, 300)])
+def test_window_gradient_and_its_sums(shape: tuple[int, ...]) -> None:
+    attrs = windows((1, 2, 2, 1), (1, 2, 2, 1), (0, 0, 0, 0))
+    x = np.random.default_rng(0).integers(-3, 4, shape).astype("float32")
+    (y,) = program(lambda x: ops.window_max(x, **attrs), typed(*shape)).out_types
+
+    def f(g: Any, x: Any) -> Any:
+        z = ops.window_max_gradient(g, x, **attrs)
+        return z, ops.sum(z, axes=(0, 1, 2))
+
+    check(f, np.random.default_rng(1).normal(size=y.shape).astype("float32"), x, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "uint64", "int8"])
