@@ -16,7 +16,15 @@ from lamella.program import Builder, Equation, Program, Value, building
 from lamella.types import Type, type_of
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_LIBRARIES = (_PACKAGE, os.path.join("site-packages", "keras"), "keras_lamella", "numpy")
+_LIBRARIES = tuple(
+    folder + os.sep
+    for folder in (
+        _PACKAGE,
+        os.path.join(os.path.dirname(_PACKAGE), "keras_lamella"),
+        os.path.join("site-packages", "keras"),
+        os.path.dirname(np.__file__),
+    )
+)
 
 
 @functools.cache
