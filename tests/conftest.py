@@ -1,4 +1,5 @@
-"""`golden(name, text)` compares text with tests/golden/<name>.txt; --update-golden rewrites it."""
+"""Compiled code goes to a folder of the test run's own. `golden(name, text)` compares text with
+tests/golden/<name>.txt; --update-golden rewrites it."""
 
 from pathlib import Path
 
@@ -9,6 +10,15 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory):
+    """Tests neither use nor leave compiled code in the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAMELLA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("LAMELLA_CACHE", raising=False)
+        yield
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ grows equation by equation over a pool of Values, from which any step may take a
 follows from one seed; `reduced` makes a failing example small, which it can do better than
 hypothesis, knowing Programs.
 
-What is decided by a rounding error proves nothing, so a Sketch knows which Values are exact, and only
-those are compared, truncated, or used as an index.
+What is decided by a rounding error proves nothing, so a Sketch knows which Values are exact, and
+only those are compared, truncated, or used as an index.
 """
 
 import itertools
@@ -167,7 +167,9 @@ class Sketch(Builder):
     def shape(self, least=0):
         c = self.choices
         if self.outer is None and c.once_in(25):
-            return c.among([(70_000,), (300, 200), (3, 30_000), (5000, 7), (65, 33, 17), (2, 3, 8192)])
+            return c.among(
+                [(70_000,), (300, 200), (3, 30_000), (5000, 7), (65, 33, 17), (2, 3, 8192)]
+            )
         shape = []
         for _ in range(max(least, c.integer(0, self.most_axes))):
             n = 0 if c.once_in(60) else c.among(self.sizes)
@@ -207,6 +209,7 @@ class Sketch(Builder):
 
     def clipped(self, v, low, high):
         """`v` between two numbers, and `low` for NaN: safe to convert to an integer."""
+
         def number(x):
             return ops.full(shape=v.type.shape, dtype=v.type.dtype.name, value=x)
 

@@ -1,4 +1,4 @@
-"""The shape of the source: imports point one way, primitives are known in one place, sizes have limits.
+"""The source: imports point one way, primitives are known in one place, sizes have limits.
 
 An exception is made by adding a name below, with its reason.
 """
@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAMELLA = ROOT / "lamella"
-SOURCES = sorted(p for folder in ("lamella", "keras_lamella") for p in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    p for folder in ("lamella", "keras_lamella") for p in (ROOT / folder).rglob("*.py")
+)
 
 #: The parts of lamella in the order of the data; a part may import from lines above its own, and
 #: from its own line. A rule of a primitive may need derivatives and batching, which are written in
@@ -174,7 +176,9 @@ def decisive(node):
 
 def branches(path):
     """Lines that compare a primitive, look it up or keep its name to do so."""
-    return [node.lineno for node in ast.walk(parsed(path)) if any(map(is_primitive, decisive(node)))]
+    return [
+        node.lineno for node in ast.walk(parsed(path)) if any(map(is_primitive, decisive(node)))
+    ]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

@@ -6,7 +6,6 @@ each kind.
 
 import os
 
-import numpy as np
 import pytest
 from agreement import assert_agree, disagreement, has_float16, perturbed_runs
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,7 +17,7 @@ from lamella.compile import compile_program
 from lamella.compile.executable import aligned_copy
 from lamella.frontend.trace import trace
 from lamella.passes import PIPELINE
-from lamella.program import Program, current_builder
+from lamella.program import current_builder
 from lamella.text import SMALL, parse
 from lamella.types import is_float
 
@@ -32,7 +31,9 @@ def check_passes(example):
     before = example.program.verify()
     for step in PIPELINE:
         after = step(before).verify()
-        assert_agree(before, example.arrays, after.run(*example.arrays), context=f"{step.__name__}: ")
+        assert_agree(
+            before, example.arrays, after.run(*example.arrays), context=f"{step.__name__}: "
+        )
         before = after
 
 

@@ -20,7 +20,9 @@ def _operand(s, shape, dtype):
 def einsum(s):
     """a of the pool times a b that shares some of its axes."""
     c = s.choices
-    a = s.value(lambda v: 0 < v.type.ndim < 5 and v.type.dtype.name in DTYPES and v.type.size < 4000)
+    a = s.value(
+        lambda v: 0 < v.type.ndim < 5 and v.type.dtype.name in DTYPES and v.type.size < 4000
+    )
     if a is None:
         return None
     letters = "ijkl"[: a.type.ndim]
@@ -75,7 +77,11 @@ def convolution(s):
     """A convolution in one or two dimensions, or one of its gradients; perhaps depthwise."""
     c = s.choices
     dtype, planes = c.among(DTYPES), c.integer(1, 2)
-    batch, channels, filters = c.integer(1, 3), c.among([1, 2, 3, 8, 16]), c.among([1, 3, 8, 16, 17])
+    batch, channels, filters = (
+        c.integer(1, 3),
+        c.among([1, 2, 3, 8, 16]),
+        c.among([1, 3, 8, 16, 17]),
+    )
     axes = [(_geometry(s), *names) for names in (("y", "i"), ("x", "j"))[:planes]]
     x_dims = " ".join(_index(*g[:3], out, within) for g, out, within in axes)
     w_dims = " ".join(within for _, _, within in axes)
@@ -89,7 +95,11 @@ def convolution(s):
     else:
         x, w, y = (f"n {x_dims} c", f"{w_dims} c o", f"n {y_dims} o")
         ends = ([channels], [channels, filters], [filters])
-    shapes = {x: [batch, *x_shape, *ends[0]], w: [*w_shape, *ends[1]], y: [batch, *y_shape, *ends[2]]}
+    shapes = {
+        x: [batch, *x_shape, *ends[0]],
+        w: [*w_shape, *ends[1]],
+        y: [batch, *y_shape, *ends[2]],
+    }
     a, b, out = c.among([(x, w, y), (x, w, y), (x, y, w), (y, w, x)])
     operands = [_operand(s, shapes[dims], dtype) for dims in (a, b)]
     return ops.contract(*operands, spec=f"{a}, {b} -> {out}", shape=tuple(shapes[out]))

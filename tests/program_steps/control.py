@@ -31,9 +31,14 @@ def scan(s):
     length = c.integer(0, 4) if x is None else x.type.shape[0]
     xs = [] if x is None else [x]
     if x is not None and c.once_in(2):
-        other = s.value(lambda v: v.type.ndim > 0 and v.type.shape[0] == length and v.type.size <= 2000)
+        other = s.value(
+            lambda v: v.type.ndim > 0 and v.type.shape[0] == length and v.type.size <= 2000
+        )
         xs.append(other)
-    types = [*(v.type for v in (*consts, *carry)), *(Type(v.type.shape[1:], v.type.dtype) for v in xs)]
+    types = [
+        *(v.type for v in (*consts, *carry)),
+        *(Type(v.type.shape[1:], v.type.dtype) for v in xs),
+    ]
     exact = [*_is_exact(s, consts), *(False for _ in carry), *_is_exact(s, xs)]
 
     def outputs(inner, inputs):

@@ -6,14 +6,16 @@ from lamella import ops
 from lamella.types import bfloat16, dtype_of, is_float, is_integer
 
 UNARY = (
-    "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh "
-    "arcsinh arccosh arctanh erf erfc sigmoid cbrt"
+    "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh "
+    "tanh arcsinh arccosh arctanh erf erfc sigmoid cbrt"
 ).split()
 COMMON = "exp tanh sigmoid log sqrt sin".split()
 ROUNDING = "sign floor ceil trunc rint".split()
 TESTS = "isnan isinf isfinite".split()
 COMPARISONS = "equal not_equal less less_equal greater greater_equal".split()
-DTYPES = "float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
+DTYPES = (
+    "float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
+)
 
 
 def _call(name, *operands, **attrs):

@@ -8,6 +8,7 @@ INT32 = dtype_of("int32")
 
 def _indices(s, shape=None):
     """Integers, in range or not."""
+
     def fits(v):
         return is_integer(v.type.dtype) and v.type.size <= 40 and shape in (None, v.type.shape)
 
