@@ -1,0 +1,34 @@
+"""The losses of 20 training steps equal those of Keras's JAX backend; tools/reference_losses.py."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+REFERENCE = json.loads((HERE / "reference" / "jax.json").read_text())
+
+#: Float32 on either side: rounding grows over 20 steps, fastest where small divisors count.
+RTOL, ATOL = 2e-4, 2e-5
+
+
+def _tool():
+    path = HERE.parents[1] / "tools" / "reference_losses.py"
+    spec = importlib.util.spec_from_file_location("reference_losses", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = _tool()
+
+
+def test_every_case_has_a_reference():
+    assert sorted(REFERENCE) == sorted(tool.CASES)
+
+
+@pytest.mark.parametrize("name", tool.CASES)
+def test_losses_of_twenty_steps(name):
+    np.testing.assert_allclose(tool.run(name), REFERENCE[name], rtol=RTOL, atol=ATOL)
