@@ -41,7 +41,11 @@ class Map:
         self.lanes = lanes_of(body, target.vector_bytes)
         self.elements = max(
             [math.prod(outputs.domain), work]
-            + [v.type.size for eq in self.equations for v in eq.operands]
+            + [
+                eq.operands[0].type.size
+                for eq in self.equations
+                if eq.primitive.family == "reduction" and eq.results[0] not in leaf_values
+            ]
         )
         self.empty = math.prod(outputs.domain) == 0
         self._order_loops()
@@ -142,7 +146,8 @@ class Map:
 
     def launch(self) -> Launch:
         values = (*self.body.inputs, *self.body.outputs)
-        nbytes = sum(v.type.nbytes for v in values)
+        # a gather touches of its table no more than it reads
+        nbytes = sum(min(v.type.size, self.elements) * v.type.dtype.itemsize for v in values)
         blocks = (*(self._block(v) for v in values), *(None for _ in self.scratch))
         flops = self.elements * sum(eq.primitive.family != "view" for eq in self.equations)
         kernel = Kernel(self.key, self.text, self.n_chunks, blocks, flops, nbytes)
