@@ -89,6 +89,9 @@ class Fusion:
             eq.results[0]: eq for eq in program.equations
             if family(eq) == "view"
         }  # fmt: skip
+        values = (*program.inputs, *program.constants,
+                  *(v for eq in program.equations for v in eq.results))  # fmt: skip
+        self.age = {v: i for i, v in enumerate(values)}
         self.region_of: dict[Value, Region] = {}
         self.made: dict[Value, Equation] = {}
         self.readers: dict[Value, list[Region]] = {}
@@ -259,7 +262,7 @@ class Fusion:
         for region in sorted(self.regions, key=lambda r: r.last):
             if region.kind == "other":
                 continue
-            waiting = [v for v in region.roots if v not in self._fixed(region)]
+            waiting = self._by_age(region.roots - self._fixed(region))
             while waiting:
                 light = self._light(waiting)
                 waiting = []
@@ -268,6 +271,10 @@ class Fusion:
                         waiting += self._compute_again(region, values)
                         stored |= region.roots
             region.reads = {self.region_of[r] for r in region.roots if r in self.region_of}
+
+    def _by_age(self, values: set[Value]) -> list[Value]:
+        """Sets have no order that the next process would find again."""
+        return sorted(values, key=self.age.__getitem__)
 
     def _fixed(self, region: Region) -> set[Value]:
         """What a region must read as arrays."""
@@ -284,10 +291,8 @@ class Fusion:
             source = self.region_of.get(value)
             if source is None or source.kind == "other":
                 continue
-            roots = light_roots(
-                value, lambda v, s=source: self.made.get(v) if self.region_of.get(v) is s else None,
-                self.views,
-            )  # fmt: skip
+            members = {v: eq for eq in source.members for v in eq.results}
+            roots = light_roots(value, members.get, self.views)
             if roots is not None:
                 found.setdefault(source, {})[value] = roots
         singles = [{v: rs} for group in found.values() if len(group) > 1 for v, rs in group.items()]
@@ -300,7 +305,7 @@ class Fusion:
             if value in region.roots:
                 region.roots.discard(value)
                 region.again.add(value)
-                new += [r for r in roots if r not in region.roots]
+                new += self._by_age(roots - region.roots)
                 region.roots |= roots
         return new
 
@@ -319,9 +324,10 @@ class Fusion:
             return False
         return all(
             self._reads_in_place(v, made)
-            for e in consumer.members for v in e.operands
+            for e in consumer.members
+            for v in e.operands
             if family(e) != "contraction" or v in made
-        ) and not (consumer.kind == "contraction" and made & set(consumer.members[0].operands))  # fmt: skip
+        ) and not (consumer.kind == "contraction" and made & set(consumer.members[0].operands))
 
     def _reads_in_place(self, operand: Value, made: set[Value]) -> bool:
         """Does `operand` look at what `made` holds at the very index being computed, if at all?"""
@@ -388,7 +394,6 @@ class Fusion:
                     build_region(region.kind, region.members, self.views | again, results)
                 )
         return Program(self.program.inputs, equations, self.program.outputs, self.program.constants)
-
 
     def _chains(self, region: Region) -> list[Value]:
         """Every value of other regions that `region` computes: the chains behind `again`."""
