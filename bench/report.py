@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.schedule import BACKENDS, PEERS, PLAIN
 
-CHECK_TOLERANCE = 0.01  # of the loss after 20 identical steps
+CHECK_TOLERANCE = 0.02  # of the loss after 20 identical steps: peers differ by 0.8% on resnet20
 LOSS_TOLERANCE = 0.25  # of the loss of the last epoch that all reached, each with its own shuffling
 
 Summary = dict[str, Any]
@@ -196,7 +196,7 @@ def ratios(results: dict[str, Any], of: dict[str, dict[str, Summary]]) -> str:
     for workload, row in of.items():
         ours = row["lamella"]
         if "warm" not in ours:
-            rows.append([workload, "failed", "", "", ""])
+            rows.append([workload, "failed" if ours else "", "", "", ""])
             continue
         peer, plain = (fastest(row, names) for names in (PEERS, PLAIN))
         facts = results["workloads"][workload]

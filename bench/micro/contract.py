@@ -1,6 +1,6 @@
 """GFLOP/s of single contractions, against the processor's multiply-add peak.
 
-    python -m bench.micro.contract [--threads 1 2] [words that the names must hold]
+python -m bench.micro.contract [--threads 1 2] [words that the names must hold]
 """
 
 from __future__ import annotations

@@ -59,8 +59,15 @@ def test_ratios_are_to_the_fastest_peer_and_to_the_fastest_plain():
 
 def test_a_failed_backend_is_in_the_tables_with_its_error():
     text = report.markdown(results(failed("a", "lamella"), run("a", "jax", [1.0])))
+    assert "| a | failed |  |  |  |" in text  # among the ratios
     assert "| a | failed | 1.00 (1.00) |  |  |" in text
     assert "- a on lamella: `Boom: no memory`" in text
+
+
+def test_what_was_not_measured_is_blank_and_not_failed():
+    text = report.markdown(results(run("a", "jax", [1.0])))
+    assert "| a |  |  |  |  |" in text
+    assert "failed" not in text.split("## Import")[0]
 
 
 def test_a_backend_that_failed_in_one_round_keeps_its_figures():
@@ -69,7 +76,7 @@ def test_a_backend_that_failed_in_one_round_keeps_its_figures():
     assert "1.00 (1.00)" in text
 
 
-@pytest.mark.parametrize("wrong", [1.02, float("nan")])
+@pytest.mark.parametrize("wrong", [1.05, float("nan")])
 def test_a_loss_that_strays_is_named(wrong):
     runs = [run("a", "jax", [1.0]), run("a", "tensorflow", [1.0]), run("a", "jax-scan", [1.0])]
     assert "All losses agree." in report.markdown(results(*runs))
