@@ -47,8 +47,9 @@ from lamella.version import __version__
 _install(select=True)
 
 __all__ = [
-    "__version__", "associative_scan", "checkpoint", "cond", "contract", "custom_gradient", "digamma",
-    "dynamic_slice", "dynamic_update_slice", "erf", "erfc", "erfinv", "fori_loop", "grad", "jit",
-    "jvp", "lgamma", "map", "normal", "random_bits", "rsqrt", "scan", "sigmoid", "stop_gradient",
-    "switch", "top_k", "uniform", "update", "value_and_grad", "vjp", "vmap", "while_loop",
+    "__version__", "associative_scan", "checkpoint", "cond", "contract", "custom_gradient",
+    "digamma", "dynamic_slice", "dynamic_update_slice", "erf", "erfc", "erfinv", "fori_loop",
+    "grad", "jit", "jvp", "lgamma", "map", "normal", "random_bits", "rsqrt", "scan", "sigmoid",
+    "stop_gradient", "switch", "top_k", "uniform", "update", "value_and_grad", "vjp", "vmap",
+    "while_loop",
 ]  # fmt: skip

@@ -100,7 +100,7 @@ class IndexMap:
         unknown = [str(dim) for dim in self.out if dim.axis not in found]
         if unknown:
             raise ValueError(f"contract {str(self)!r}: give `shape`, {unknown[0]} has no extent")
-        return tuple(found[dim.axis] for dim in self.out)
+        return tuple(found[str(dim.axis)] for dim in self.out)
 
     def permuted(self, a: str, b: str, out: str) -> IndexMap:
         """The same loop with other roles, each named "a", "b" or "out".
@@ -160,7 +160,7 @@ def _affine(text: str, spec: str) -> Affine:
             terms[axis] = terms.get(axis, 0) + value
         else:
             offset += value
-        at = term.end()
+        at = term.end()  # type: ignore[union-attr]
     return Affine(tuple((x, k) for x, k in terms.items() if k), offset)
 
 
@@ -170,4 +170,4 @@ def permute_operand(spec: str, operand: int, axes: tuple[int, ...]) -> str:
     operands = [maps.a, maps.b]
     dims = operands[operand]
     operands[operand] = tuple(dims[axes.index(i)] for i in range(len(axes)))
-    return str(IndexMap(*operands, maps.out))
+    return str(IndexMap(operands[0], operands[1], maps.out))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Row:
 _rows: dict[tuple[int, int], Row] = {}
 
 
-def record(owner: int, timings: Sequence[Any], kernels: dict[int, Kernel]) -> None:
+def record(owner: int, timings: Sequence[Any], kernels: Mapping[int, Kernel]) -> None:
     """Add the timings of one run of program `owner`; kernels: instruction number -> kernel."""
     if not _rows:
         atexit.register(lambda: say("time", profile_table()))
@@ -79,7 +79,8 @@ def record(owner: int, timings: Sequence[Any], kernels: dict[int, Kernel]) -> No
 def profile_table(most: int = 40) -> str:
     """The instructions that took longest: time, share, arithmetic and memory rates."""
     total = sum(r.nanoseconds for r in _rows.values()) or 1.0
-    lines = [f"{'ms':>10} {'share':>6} {'count':>8} {'us each':>9} {'GFLOP/s':>8} {'GB/s':>7}  what"]
+    head = f"{'ms':>10} {'share':>6} {'count':>8} {'us each':>9} {'GFLOP/s':>8} {'GB/s':>7}  what"
+    lines = [head]
     for row in sorted(_rows.values(), key=lambda r: -r.nanoseconds)[:most]:
         each = row.nanoseconds / max(row.count, 1)
         flops = row.kernel.flops / each if row.kernel and each else 0.0

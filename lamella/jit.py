@@ -48,8 +48,8 @@ class Jitted:
         leaves, structure = optree.tree_flatten((args, kwargs))
         if any(isinstance(x, Tracer) for x in leaves):
             return self._f(*args, **kwargs)
-        arrays, key = _signature(leaves)
-        key = (structure, *key)
+        arrays, signature = _signature(leaves)
+        key = (structure, *signature)
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = self._compile(leaves, structure, args)

@@ -27,23 +27,23 @@ FAMILIES = (
 class Primitive:
     """A primitive operation; every rule is required.
 
-    Operands are Values and positional; attributes are keyword, hashable (or a Program), never Values.
+    Operands are Values and positional; attributes are keyword, hashable (or a Program), not Values.
 
     typing(*types, **attrs) -> Type | tuple[Type, ...]
         Shape and dtype of the result(s); raises TypeError or ValueError with the user's mistake.
     numpy(*arrays, **attrs) -> array | tuple of arrays
         The meaning. Receives and returns NumPy arrays of exactly the types that `typing` says.
     vjp(g, y, *operands, **attrs) -> cotangent | tuple of (cotangent | None)
-        Cotangents of the operands from the cotangent `g` of the result `y` (tuples where there are
-        several results; a missing one is None). Written with ordinary NumPy operators on Values.
-        The rules of control primitives are also told `needed`, a bool per operand: whose are wanted.
+        Cotangents of the operands from the cotangent `g` of the result `y` (tuples where there
+        are several results; a missing one is None). Written with NumPy operators on Values.
+        The rules of control primitives are also told `needed`: a bool per operand, is it wanted.
         `no_gradient` says that the result does not depend smoothly on any operand.
     batch(size, batched, *operands, **attrs) -> Value | tuple[Value, ...]
-        The operation over a leading batch axis of `size`: operand i has the axis at position 0 where
-        `batched[i]`; every result has it at position 0.
+        The operation over a leading batch axis of `size`: operand i has the axis at position 0
+        where `batched[i]`; every result has it at position 0.
     lower
-        What the family's kernel generator needs (see lamella/kernels): elementwise, the scalar rule;
-        reduction, identity and combine; view, the index map; others, None.
+        What the family's kernel generator needs (see lamella/ops/lowering.py): elementwise, the
+        scalar rule; reduction, identity and combine; view, the index map; others, None.
     samples(rng) -> list of (operands, attrs)
         Small operands (NumPy arrays) and attributes where the operation is smooth: feed every
         generated test.

@@ -117,9 +117,7 @@ class Builder:
 
     def inline(self, program: Program, operands: Sequence[Any]) -> tuple[Value, ...]:
         """Append the equations of `program` applied to `operands`; returns its outputs."""
-        env: dict[Value, Value] = dict(
-            zip(program.inputs, map(self.lift, operands), strict=True)
-        )
+        env: dict[Value, Value] = dict(zip(program.inputs, map(self.lift, operands), strict=True))
         for value, array in program.constants.items():
             env[value] = self.lift(array)
         for eq in program.equations:

@@ -73,7 +73,7 @@ class BlockIterator(EpochIterator):
 def _numpy_arrays(adapter: ArrayDataAdapter) -> Any:
     sliceables = array_slicing.convert_to_sliceable(adapter._inputs, target_backend="numpy")
     leaves, structure = optree.tree_flatten(sliceables)
-    arrays = [getattr(s, "array", None) for s in leaves]
+    arrays: list[Any] = [getattr(s, "array", None) for s in leaves]
     if all(type(a) is np.ndarray and a.dtype.kind in "fiub" for a in arrays):
         return optree.tree_unflatten(structure, [np.ascontiguousarray(a) for a in arrays])
     return None

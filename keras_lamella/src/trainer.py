@@ -27,9 +27,10 @@ class Trainer(base_trainer.Trainer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.train_function = None
-        self.test_function = None
-        self.predict_function = None
+        self.train_function: Any = None
+        self.test_function: Any = None
+        self.predict_function: Any = None
+        self._eval_epoch_iterator: Any = None
 
     # ---- one step ------------------------------------------------------------------------------
 

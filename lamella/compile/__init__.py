@@ -1,6 +1,6 @@
 """From a Program to machine code: the whole story.
 
-    Program -> passes -> regions -> instructions over buffers -> arena -> kernels -> machine code
+Program -> passes -> regions -> instructions over buffers -> arena -> kernels -> machine code
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Assembler:
         self.addresses = addresses
         self.slot = slot_of
         self.pending: dict[object, dict[int, list[Access]]] = {}  # by space, by chunks
-        self.counter: list[object] = []
+        self.counter: list[int] = []
         self.kernels: dict[int, Kernel] = {}  # by the number of the instruction that calls them
 
     def emit(self, instructions: Sequence[Instruction]) -> None:
@@ -154,11 +155,11 @@ class Assembler:
         self.code.place(end)
 
 
-_EMIT: dict[type, Callable[[Assembler, object], None]] = {
+_EMIT: dict[type, Callable[[Assembler, Any], None]] = {
     Call: Assembler._call, Copy: Assembler._copy, Host: Assembler._host, Offset: Assembler._offset,
     Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while,
     Switch: Assembler._switch,
-}  # type: ignore[dict-item]  # fmt: skip
+}  # fmt: skip
 
 
 def _access(buffer: Buffer, written: bool, chunks: int, block: int | None = None) -> Access:

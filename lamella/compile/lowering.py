@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,8 @@ class Lowering:
             read_until = last_read.get(source[j], -1) if j in source else -1
             eq = program.equations[made[value]]
             if read_until < made[value] or (
-                read_until == made[value] and _overwrites(eq, source[j], value)
+                read_until == made[value]
+                and _overwrites(eq, source[j], value)
                 and [_unreshaped(v, program, made) for v in eq.operands].count(source[j]) == 1
             ):
                 targets[value] = buffer
@@ -223,7 +225,7 @@ class Lowering:
         branches = []
         for k in range(eq.attrs["n"]):
             body = eq.attrs[f"branch{k}"]
-            branches.append(self.capture(lambda body=body: self.inline(body, operands, results))[0])
+            branches.append(self.capture(partial(self.inline, body, operands, results))[0])
         self.emit(Switch(index, branches))
         self.buffer.update(zip(eq.results, results))
 

@@ -17,6 +17,7 @@ class ConcreteTracer(Tracer):
     """A Tracer that knows its numbers."""
 
     __slots__ = ("array",)
+    array: np.ndarray
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.array, dtype=dtype)
@@ -69,7 +70,7 @@ class EagerTrace(Trace):
 
     def emit(self, primitive: Any, operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
         results = super().emit(primitive, operands, attrs)
-        eq = self.equations[-1]
+        eq: Any = self.equations[-1]  # over ConcreteTracers
         with np.errstate(all="ignore"):
             out = primitive.numpy(*(v.array for v in eq.operands), **attrs)
         for value, x in zip(eq.results, out if isinstance(out, tuple) else (out,), strict=True):

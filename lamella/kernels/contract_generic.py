@@ -1,6 +1,6 @@
 """Any contraction at all, element by element: what the tiled generator does not take.
 
-    for every point l of the axes: out[c(l)] += a[a(l)] * b[b(l)]     where all three are in bounds
+for every point l of the axes: out[c(l)] += a[a(l)] * b[b(l)]     where all three are in bounds
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The kernel of a Plan.
 
-    for chunk in lo..hi:                         blocks of the grid's axes
-        for block of the outer axes:             images, bands, parts of long sums
-            stage what is read out of bounds or across the grain
-            for tile: sums in registers, then the ending
+for chunk in lo..hi:                         blocks of the grid's axes
+    for block of the outer axes:             images, bands, parts of long sums
+        stage what is read out of bounds or across the grain
+        for tile: sums in registers, then the ending
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The register tile: sums of products in registers.
 
-    for every step of the sums:                              (loops, the innermost unrolled)
-        for every row, for every vector:
-            sum[row, vector] += a[...] * b[...]              (what both need is loaded once)
+for every step of the sums:                              (loops, the innermost unrolled)
+    for every row, for every vector:
+        sum[row, vector] += a[...] * b[...]              (what both need is loaded once)
 """
 
 from __future__ import annotations

@@ -27,9 +27,7 @@ PIPELINE: list[Callable[[Program], Program]] = [
 ]
 
 
-def run_pipeline(
-    program: Program, watch: Callable[[str, Program], None] | None = None
-) -> Program:
+def run_pipeline(program: Program, watch: Callable[[str, Program], None] | None = None) -> Program:
     """`program` after every pass; `watch(name, program)` is told of each step."""
     for step in PIPELINE:
         program = step(program)

@@ -68,7 +68,10 @@ def is_small(v: Value, value: Value) -> bool:
 
 
 def worthwhile(
-    values: Mapping[Value, set[Value]], already_read: set[Value], stored: set[Value], kept: set[Value]
+    values: Mapping[Value, set[Value]],
+    already_read: set[Value],
+    stored: set[Value],
+    kept: set[Value],
 ) -> bool:
     """Does computing `values` from their roots move fewer bytes than reading them?
 

@@ -18,6 +18,10 @@ class Rewriter(Builder):
         self.new.update((v, v) for v in program.constants)
         self.definition: dict[Value, Equation] = {}
 
+    def from_line(self, source: str | None) -> None:
+        """Equations emitted from here on come from this line of the user's program."""
+        self.source = lambda: source
+
     def emit(self, primitive: Any, operands: Any, attrs: dict[str, Any]) -> Any:
         out = super().emit(primitive, operands, attrs)
         eq = self.equations[-1]

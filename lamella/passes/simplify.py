@@ -20,7 +20,7 @@ from lamella.primitive import Primitive
 from lamella.program import Equation, Program, Value, building
 from lamella.types import is_float
 
-Rule = Callable[[Rewriter, tuple[Value, ...], dict[str, Any]], Any]
+Rule = Callable[["Simplifier", tuple[Value, ...], dict[str, Any]], Any]
 RULES: dict[str, list[Rule]] = {}
 
 #: Results of at most this many elements are computed now where all operands are constants.
@@ -44,7 +44,7 @@ def simplify(program: Program) -> Program:
     with building(out):
         for eq in program.equations:
             operands = tuple(out.new[v] for v in eq.operands)
-            out.source = lambda eq=eq: eq.source
+            out.from_line(eq.source)
             replacement = out.rewrite(eq.primitive, operands, eq.attrs)
             if replacement is not None:
                 out.replace(eq, replacement)
@@ -120,9 +120,9 @@ def _full(value: Value, x: Any) -> Value:
 
 
 def neutral(name: str, element: float, sides: tuple[int, ...]) -> None:
-    def apply(out: Rewriter, operands: tuple[Value, ...], attrs: dict[str, Any]) -> Any:
+    def apply(out: Simplifier, operands: tuple[Value, ...], attrs: dict[str, Any]) -> Any:
         for side in sides:
-            if out.scalar(operands[side]) == element:  # type: ignore[attr-defined]
+            if out.scalar(operands[side]) == element:
                 return operands[1 - side]
         return None
 

@@ -20,7 +20,7 @@ def squeeze(program: Program) -> Program:
     out = Simplifier(program)
     with building(out):
         for eq in program.equations:
-            out.source = lambda eq=eq: eq.source
+            out.from_line(eq.source)
             operands = tuple(out.new[v] for v in eq.operands)
             rewritten = _squeezed(eq, operands)
             if rewritten is None:
@@ -42,9 +42,12 @@ def _squeezed(eq: Equation, operands: tuple[Value, ...]) -> Value | None:
 
 
 def _squeezed_attrs(eq: Equation) -> dict[str, Any] | None:
-    name, attrs, operand = eq.primitive.name, eq.attrs, eq.operands[0] if eq.operands else None
+    name, attrs = eq.primitive.name, eq.attrs
     if eq.primitive.family == "elementwise":
         return attrs
+    if not eq.operands:
+        return None
+    operand = eq.operands[0]
     if name == "broadcast":
         place = _places(attrs["shape"])
         axes = tuple(place[a] for a, n in zip(attrs["axes"], operand.type.shape) if n != 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def cond(pred, true_fn, false_fn):
 
 def switch(index, branches, *operands):
     """`branches[index](*operands)`, with assignments to variables carried out."""
-    return _choose(index, [lambda f=f: f(*operands) for f in branches], control.switch)
+    return _choose(index, [partial(f, *operands) for f in branches], control.switch)
 
 
 def _choose(selector: Any, branches: list[Callable[[], Any]], select: Callable[..., Any]) -> Any:

@@ -12,7 +12,7 @@ from keras.src.backend.common.stateless_scope import StatelessScope
 from keras.src.backend.common.symbolic_scope import SymbolicScope
 
 from keras_lamella.src.ops import control
-from keras_lamella.src.ops.control import *
+from keras_lamella.src.ops.control import *  # noqa: F403
 from keras_lamella.src.tensor import (
     DTYPES,
     cast,
