@@ -32,7 +32,7 @@ kernels
 inspect tracebacks
 compile
 jit
-datasets cli
+datasets cli keras
 lamella
 __main__
 """
@@ -63,7 +63,6 @@ LONG_FILES: set[str] = set()
 LONG_FUNCTIONS = {
     "lamella/kernels/emit_code.py:loop",  # the text of a loop, at its top and at its bottom
     "keras_lamella/src/rnn.py:rnn",  # Keras's signature and its cases
-    "keras_lamella/src/trainer.py:fit",  # Keras's signature
 }
 
 

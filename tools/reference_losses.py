@@ -4,7 +4,7 @@
 
 writes {case: [20 losses of single batches, loss of `evaluate`]}. Weights and data come from NumPy,
 so every backend starts from the same numbers. tests/keras/test_reference.py compares Lamella's
-losses with the file that this command wrote under JAX; run it again when a case is added or changed.
+losses with the file that this command wrote under JAX; run it again when a case is changed.
 """
 
 from __future__ import annotations
