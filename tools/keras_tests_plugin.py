@@ -85,7 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 #: What Keras and Python say where a package is not installed.
 MISSING = re.compile(
-    r"ModuleNotFoundError: No module named '(?!keras|lamella)|ImportError: .*(install|requires)"
+    r"ModuleNotFoundError: No module named '(?!keras|lamella)"
+    r"|(Import|Value)Error: .*(install|requires)"
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 from keras.src.trainers.epoch_iterator import EpochIterator
 
 from keras_lamella.src.step import Block
+from lamella.compile.executable import aligned_copy, is_readable
+from lamella.types import type_of
 
 #: Seconds of one block: short enough for a progress bar and for Ctrl-C.
 BLOCK_SECONDS = 0.1
@@ -22,14 +24,15 @@ class BlockIterator(EpochIterator):
     """Keras's EpochIterator; array data comes as `(first step, last step, Blocks)`.
 
     They have `steps_per_execution` steps where `every_batch` is set (a callback wants to see each
-    batch), else as many as take BLOCK_SECONDS.
+    batch), else as many as take BLOCK_SECONDS. No Block takes much longer.
     """
 
     every_batch = True
+    _pace = 1  # steps that take BLOCK_SECONDS, as far as is known
 
     def __iter__(self) -> Iterator[Any]:
         arrays = self._plain_arrays()
-        return super().__iter__() if arrays is None else self._blocks(arrays)
+        return super().__iter__() if arrays is None else self._executions(arrays)
 
     def _plain_arrays(self) -> Any:
         """The data as nested NumPy arrays of floatx and other numbers, or None."""
@@ -40,13 +43,12 @@ class BlockIterator(EpochIterator):
             self._arrays = _numpy_arrays(adapter)
         return self._arrays
 
-    def _blocks(self, data: Any) -> Iterator[tuple[int, int, list[Block]]]:
+    def _executions(self, data: Any) -> Iterator[tuple[int, int, Iterator[Block]]]:
         adapter, at_once = self.data_adapter, self.steps_per_execution
         adapter.on_epoch_begin()
         leaves, structure = optree.tree_flatten(data)
-        batch, rows = adapter.batch_size, _order(adapter)
-        full = adapter._num_samples // batch
-        total = full + bool(adapter.partial_batch_size)
+        rows = _order(adapter)
+        total = -(-adapter._num_samples // adapter.batch_size)
 
         def block(step: int, steps: int, batch: int) -> Block:
             start = step * adapter.batch_size
@@ -55,19 +57,28 @@ class BlockIterator(EpochIterator):
                 chosen = rows[start : start + steps * batch].reshape(steps, batch)
             return Block(tuple(leaves), structure, batch, steps, chosen, start)
 
-        step, size = 0, at_once
+        step = 0
         while step < total:
-            steps = min(size, total - step)
-            whole = min(steps, full - step)
-            blocks = [block(step, whole, batch)] if whole else []
-            if whole < steps:
-                blocks.append(block(full, 1, adapter.partial_batch_size))
-            begin = time.perf_counter()
-            yield step, step + _round_up(steps, at_once) - 1, blocks
-            step += steps
+            steps = at_once
             if not self.every_batch:
-                size = _next_size(steps, time.perf_counter() - begin, at_once)
+                steps = max(at_once, self._pace // at_once * at_once)
+            end = step + steps
+            yield step, end - 1, self._blocks(block, step, min(end, total))
+            step = end
         adapter.on_epoch_end()
+
+    def _blocks(self, block: Callable[..., Block], step: int, end: int) -> Iterator[Block]:
+        """The steps from `step` to `end`, while they are being run."""
+        adapter = self.data_adapter
+        full = adapter._num_samples // adapter.batch_size
+        while step < min(end, full):
+            steps = min(self._pace, min(end, full) - step)
+            begin = time.perf_counter()
+            yield block(step, steps, adapter.batch_size)
+            self._pace = _next_pace(steps, time.perf_counter() - begin)
+            step += steps
+        if step < end:
+            yield block(full, 1, adapter.partial_batch_size)
 
 
 def _numpy_arrays(adapter: ArrayDataAdapter) -> Any:
@@ -75,8 +86,13 @@ def _numpy_arrays(adapter: ArrayDataAdapter) -> Any:
     leaves, structure = optree.tree_flatten(sliceables)
     arrays: list[Any] = [getattr(s, "array", None) for s in leaves]
     if all(type(a) is np.ndarray and a.dtype.kind in "fiub" for a in arrays):
-        return optree.tree_unflatten(structure, [np.ascontiguousarray(a) for a in arrays])
+        return optree.tree_unflatten(structure, [_readable(a) for a in arrays])
     return None
+
+
+def _readable(array: np.ndarray) -> np.ndarray:
+    """The array, or a copy that kernels can read where it lies: made once, not for each Block."""
+    return array if is_readable(array) else aligned_copy(array, type_of(array))
 
 
 def _order(adapter: ArrayDataAdapter) -> np.ndarray | None:
@@ -91,11 +107,6 @@ def _order(adapter: ArrayDataAdapter) -> np.ndarray | None:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _next_size(steps: int, seconds: float, at_once: int) -> int:
+def _next_pace(steps: int, seconds: float) -> int:
     """Steps that take BLOCK_SECONDS, growing at most eightfold at a time."""
-    wanted = min(8 * steps, int(steps * BLOCK_SECONDS / max(seconds, 1e-6)))
-    return max(at_once, wanted // at_once * at_once)
-
-
-def _round_up(n: int, unit: int) -> int:
-    return -(-n // unit) * unit
+    return max(1, min(8 * steps, int(steps * BLOCK_SECONDS / max(seconds, 1e-6))))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from keras.src import tree
 
+from keras_lamella.src.ops.control import is_stepwise, scan
 from keras_lamella.src.tensor import convert_to_tensor
-from lamella.control import scan
+from keras_lamella.src.variable import VariableScope
 
 __all__ = ["bidirectional_gru", "bidirectional_lstm", "cudnn_ok", "gru", "lstm", "rnn"]
 
@@ -47,23 +48,27 @@ def rnn(
     states = tuple(tree.flatten(initial_states))
     fixed = tuple(constants or ())
     length = tree.flatten(xs)[0].shape[0]
+    keeps_last = masks is not None or not return_all_outputs
 
     def step(carry: Any, x: Any) -> Any:
-        before = tree.pack_sequence_as(initial_states, carry[0])
-        output, new = step_function(x[0], (*before, *fixed))
+        before, last = carry
+        output, new = step_function(x[0], (*tree.pack_sequence_as(initial_states, before), *fixed))
         new = tuple(tree.flatten(new))
         if x[1] is not None:
-            new = tuple(_where(x[1], n, s) for n, s in zip(new, carry[0]))
-            output = tree.map_structure(
-                lambda o, p: _where(x[1], o, np.zeros_like(o) if zero_output_for_mask else p),
-                output, carry[1],
-            )  # fmt: skip
-        new = tuple(n.astype(s.dtype) for n, s in zip(new, carry[0]))
-        return (new, output), (output if return_all_outputs else ())
+            if last is None or zero_output_for_mask:
+                last = tree.map_structure(np.zeros_like, output)
+            new = tuple(_where(x[1], n, s) for n, s in zip(new, before))
+            output = tree.map_structure(lambda o, p: _where(x[1], o, p), output, last)
+        new = tuple(n.astype(s.dtype) for n, s in zip(new, before))
+        return (new, output if keeps_last else None), output if return_all_outputs else None
 
-    first = _outputs_like(step_function, xs, initial_states, states, fixed)
-    (states, last), outputs = scan(step, (states, first), (xs, masks), length=length,
-                                   unroll=bool(unroll))  # fmt: skip
+    last = None
+    if keeps_last and not (unroll or is_stepwise()):
+        first = tree.map_structure(lambda x: x[0], xs)
+        last = _outputs_like(lambda: step((states, None), (first, None))[0][1])
+    (states, last), outputs = scan(step, (states, last), (xs, masks), length, unroll=bool(unroll))
+    if not keeps_last:
+        last = tree.map_structure(lambda x: x[-1], outputs)
     if not return_all_outputs:
         outputs = tree.map_structure(lambda x: x[None], last)
     if not time_major:
@@ -82,7 +87,13 @@ def lstm(
     Shapes: inputs (batch, time, features), kernel (features, 4 units), recurrent_kernel
     (units, 4 units), bias (4 units) or None, states (batch, units), mask (batch, time).
     Returns the last output, the outputs and [h, c].
+
+    Raises:
+        NotImplementedError: with a mask, since Keras does not tell `zero_output_for_mask` here;
+            it then calls `rnn`.
     """
+    if mask is not None:
+        raise NotImplementedError
 
     kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
 
@@ -94,7 +105,7 @@ def lstm(
         return h, (h, c)
 
     projected = _project(inputs, kernel, bias)
-    return _fused_loop(cell, projected, (initial_state_h, initial_state_c), mask, return_sequences,
+    return _fused_loop(cell, projected, (initial_state_h, initial_state_c), return_sequences,
                        go_backwards, unroll)  # fmt: skip
 
 
@@ -108,8 +119,10 @@ def gru(
 
     Shapes: inputs (batch, time, features), kernel (features, 3 units), recurrent_kernel
     (units, 3 units), bias (2, 3 units) with `reset_after`, else (3 units), or None.
-    Returns the last output, the outputs and [h].
+    Returns the last output, the outputs and [h]. Raises NotImplementedError as `lstm` does.
     """
+    if mask is not None:
+        raise NotImplementedError
     kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
     units = recurrent_kernel.shape[0]
     input_bias, inner_bias = (bias, None) if bias is None or not reset_after else (bias[0], bias[1])
@@ -133,8 +146,7 @@ def gru(
         return h, (h,)
 
     projected = _project(inputs, kernel, input_bias)
-    return _fused_loop(cell, projected, (initial_state,), mask, return_sequences, go_backwards,
-                       unroll)  # fmt: skip
+    return _fused_loop(cell, projected, (initial_state,), return_sequences, go_backwards, unroll)
 
 
 def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
@@ -143,11 +155,11 @@ def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
     return projected if bias is None else projected + bias
 
 
-def _fused_loop(cell: Callable[..., Any], projected: Any, states: tuple[Any, ...], mask: Any,
+def _fused_loop(cell: Callable[..., Any], projected: Any, states: tuple[Any, ...],
                 return_sequences: bool, go_backwards: bool, unroll: bool) -> Any:  # fmt: skip
     last, outputs, states = rnn(
         cell, projected, states, go_backwards=go_backwards, unroll=unroll, time_major=True,
-        mask=None if mask is None else _swap(mask), return_all_outputs=return_sequences,
+        return_all_outputs=return_sequences,
     )  # fmt: skip
     return last, _swap(outputs), list(states)
 
@@ -190,9 +202,7 @@ def _where(mask: Any, x: Any, y: Any) -> Any:
     return np.where(np.reshape(mask, mask.shape + (1,) * (x.ndim - 1)), x, y)
 
 
-def _outputs_like(step_function: Callable[..., Any], xs: Any, structure: Any, states: Any,
-                  fixed: tuple[Any, ...]) -> Any:  # fmt: skip
-    """Zeros of the shape of one step's output."""
-    first = tree.map_structure(lambda x: x[0], xs)
-    output, _ = step_function(first, (*tree.pack_sequence_as(structure, list(states)), *fixed))
-    return tree.map_structure(np.zeros_like, output)
+def _outputs_like(f: Callable[[], Any]) -> Any:
+    """Zeros like the outputs of f(), from a trial run that assigns nothing."""
+    scope = VariableScope.current()
+    return tree.map_structure(np.zeros_like, scope.isolated(f)[0] if scope else f())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,11 +14,11 @@ from keras.src.backend.common import KerasVariable
 from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.variable import VariableScope
 from lamella import control, ops, transforms
-from lamella.frontend.eager import ConcreteTracer
+from lamella.frontend.eager import ConcreteTracer, EagerTrace
 from lamella.frontend.functions import apply
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
-from lamella.program import building
+from lamella.program import building, current_builder, is_building
 
 
 def cond(pred, true_fn, false_fn):
@@ -87,12 +88,18 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 
     def run(inside: Any, carry: Any) -> Any:
         test = inside(lambda values: cond(*values))
-        return control.while_loop(
-            lambda c: test(c)[0], inside(step), carry, maximum_iterations
-        ), None  # fmt: skip
+        out = control.while_loop(lambda c: test(c)[0], inside(step), carry, maximum_iterations)
+        return out, None
 
-    out, _ = _loop(run, state)
-    return out if several else out[0]
+    if is_stepwise():
+        rounds = itertools.count() if maximum_iterations is None else range(maximum_iterations)
+        for _ in rounds:
+            if not cond(*state):
+                break
+            state = _tensors(step(state))
+    else:
+        state, _ = _loop(run, state)
+    return state if several else state[0]
 
 
 def fori_loop(lower, upper, body_fun, init_val):
@@ -100,7 +107,17 @@ def fori_loop(lower, upper, body_fun, init_val):
         step = inside(lambda value, i: body_fun(i, value))
         return control.fori_loop(lower, upper, lambda i, c: step(c, i), carry), None
 
-    return _loop(run, _tensors(init_val))[0]
+    value = _tensors(init_val)
+    if is_stepwise():
+        for i in range(int(lower), int(upper)):
+            value = _tensors(body_fun(i, value))
+        return value
+    return _loop(run, value)[0]
+
+
+def is_stepwise() -> bool:
+    """Do values have their numbers at once, so that Python can run the loop?"""
+    return not is_building() or isinstance(current_builder(), EagerTrace)
 
 
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
@@ -114,7 +131,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
             (state, y), values = inside(f)(carry, x)
             return (state, values), y
 
-        return control.scan(step, carry, _tensors(xs), length, reverse, unroll)
+        unrolled = unroll is True or is_stepwise()
+        return control.scan(step, carry, _tensors(xs), length, reverse, unrolled)
 
     return _loop(run, _tensors(init))
 

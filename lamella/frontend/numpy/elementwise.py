@@ -55,6 +55,8 @@ def call_ufunc(ufunc: np.ufunc, *operands: Any, **kwargs: Any) -> Any:
     if not kwargs and _ready(operands) and primitive_of(ufunc) is not None:
         return primitive_of(ufunc)(*operands)
     dtype = kwargs.pop("dtype", None)
+    if _augments_number(operands[0], kwargs.get("out")):
+        del kwargs["out"]
     _refuse_keywords(ufunc, kwargs)
     try:
         special = implementation(ufunc)
@@ -78,6 +80,12 @@ def _ready(operands: tuple[Any, ...]) -> bool:
 
 
 _FLOATS = frozenset(FLOATS)
+
+
+def _augments_number(first: Any, out: Any) -> bool:
+    """Is this `number += traced`? Python binds the result to the name; an array of no axes is not
+    expected to change for others that hold it."""
+    return isinstance(out, tuple) and out[0] is first and np.ndim(first) == 0
 
 
 def _refuse_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
