@@ -140,6 +140,7 @@ class Assembler:
         self.barrier()
         self.code.jump(again)
         self.code.place(end)
+        self._touch([_access(loop.flag, False, ALL)])  # others may still be reading it
 
     def _switch(self, switch: Switch) -> None:
         self.barrier()
@@ -148,8 +149,8 @@ class Assembler:
         self.code.switch(self.slot(switch.index), labels)
         for label, branch in zip(labels, switch.branches):
             self.code.place(label)
-            self.emit(branch)
             self._touch([_access(switch.index, False, ALL)])
+            self.emit(branch)
             self.barrier()
             self.code.jump(end)
         self.code.place(end)
