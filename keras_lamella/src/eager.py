@@ -13,7 +13,7 @@ import numpy as np
 import optree
 
 from keras_lamella.src.step import Block, batch_array, join
-from keras_lamella.src.variable import Variable, VariableScope
+from keras_lamella.src.variable import Variable, VariableScope, replace
 from lamella.frontend.eager import EagerTrace
 from lamella.program import building
 
@@ -37,10 +37,10 @@ class EagerStep:
         with building(trace), scope:
             arrays = optree.tree_map(lambda x: trace.concrete(batch_array(x)), batch)
             results = optree.tree_map(_numbers, self._f(arrays))
-            assigned = [(scope.variable(k), np.asarray(x)) for k, x in scope.assigned.items()]
+            variables = [scope.variable(k) for k in scope.assigned]
+            arrays = [np.asarray(x) for x in scope.assigned.values()]
         trace.closed = True
-        for variable, value in assigned:
-            variable.assign(value)
+        replace(variables, arrays)
         return results
 
 

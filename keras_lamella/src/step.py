@@ -9,6 +9,7 @@ batch by its row numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import optree
 from keras.src.backend import config
 
+from keras_lamella.src.interrupts import interrupts_afterwards
 from keras_lamella.src.variable import Variable, VariableScope
 from lamella import ops
 from lamella.compile import Executable, compile_program
@@ -135,7 +137,9 @@ class StepFunction:
 def _run(compiled: _Compiled, arrays: Sequence[np.ndarray], steps: int,
          outputs: dict[int, np.ndarray]) -> Any:  # fmt: skip
     state = [v.owned() if w else v._array for v, w in zip(compiled.variables, compiled.written)]
-    results = compiled.executable.run([*arrays, *state], steps, outputs)
+    calls_python = compiled.executable.machine.code.hosts
+    with interrupts_afterwards() if calls_python else nullcontext():
+        results = compiled.executable.run([*arrays, *state], steps, outputs)
     n = len(results) - sum(compiled.written)
     return optree.tree_unflatten(compiled.structure, results[:n])
 

@@ -20,9 +20,11 @@ PAGE = 4096
 
 
 def aligned_empty(type: Type) -> np.ndarray:
-    """An uninitialised array, aligned to 64 bytes and with readable memory behind it."""
-    raw = np.empty(type.nbytes + ALIGNMENT + SLACK, np.uint8)
+    """An uninitialised array, aligned to 64 bytes, for which `is_readable` holds."""
+    raw = np.empty(type.nbytes + 2 * ALIGNMENT + SLACK, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
+    if not _has_slack(raw.ctypes.data + start + type.nbytes):
+        start += ALIGNMENT
     return raw[start : start + type.nbytes].view(type.dtype).reshape(type.shape)
 
 
@@ -35,9 +37,12 @@ def aligned_copy(x: Any, type: Type) -> np.ndarray:
 
 def is_readable(x: np.ndarray) -> bool:
     """May a kernel use this array where it lies? Dense, native, its slack on the same page."""
-    end = (x.ctypes.data + x.nbytes) % PAGE
     dense = x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative
-    return dense and 0 < end <= PAGE - SLACK
+    return dense and _has_slack(x.ctypes.data + x.nbytes)
+
+
+def _has_slack(end: int) -> bool:
+    return 0 < end % PAGE <= PAGE - SLACK
 
 
 def overlapping(arrays: Sequence[np.ndarray]) -> set[int]:

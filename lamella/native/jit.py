@@ -115,14 +115,18 @@ def _objects(missing: Mapping[str, tuple[MakeText, tuple[str, ...]]]) -> dict[st
 
     threads = min(len(missing), target().cores, MAX_THREADS)
     with ThreadPoolExecutor(threads) as pool:
-        for digest, (make, names) in missing.items():
-            if (code := cache.read(digest)) is not None:
-                objects[digest] = code
-            else:
-                compiling[digest] = pool.submit(work, digest, make(), names)
-        for digest, future in compiling.items():
-            objects[digest] = future.result()
-            cache.write(digest, objects[digest])
+        try:
+            for digest, (make, names) in missing.items():
+                if (code := cache.read(digest)) is not None:
+                    objects[digest] = code
+                else:
+                    compiling[digest] = pool.submit(work, digest, make(), names)
+            for digest, future in compiling.items():
+                objects[digest] = future.result()
+                cache.write(digest, objects[digest])
+        except BaseException:  # an interrupt waits only for what is being compiled
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if compiling:
         cache.trim()
         log.debug("compiled %d modules, %d threads", len(compiling), threads)
