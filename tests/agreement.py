@@ -82,8 +82,8 @@ class Perturbed:
         return x
 
     def noise(self, x):
-        """Up to ULPS units in the last place of x, up or down."""
-        u = self.rng.uniform(-ULPS, ULPS, x.shape)
+        """Some units in the last place of x, up or down, and never few: ULPS/2 to ULPS."""
+        u = self.rng.uniform(ULPS / 2, ULPS, x.shape) * self.rng.choice([-1, 1], x.shape)
         return (u * eps(x.dtype) * x.astype(np.float64)).astype(x.dtype)
 
     def moved(self, x):

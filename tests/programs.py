@@ -10,6 +10,7 @@ only those are compared, truncated, or used as an index.
 """
 
 import itertools
+import math
 import random
 from dataclasses import dataclass
 
@@ -36,6 +37,8 @@ DTYPES = (
 )  # fmt: skip
 SIZES = (1, 1, 2, 3, 4, 5, 7, 8, 16, 17, 33)
 MOST_ELEMENTS = 3000
+#: Of large Programs: enough for kernels of several chunks, which threads share.
+LARGE_SIZES = (600, 250)
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Sketch(Builder):
     """A Program being drawn.
 
     Half of all Programs are dense: of one dtype and two sizes mostly, so that nearly everything can
-    be combined with everything.
+    be combined with everything. Some of these are large.
     """
 
     def __init__(self, choices, outer=None):
@@ -82,12 +85,15 @@ class Sketch(Builder):
         self.choices, self.outer = choices, outer
         self.pool, self.inputs = [], []
         self.exact = set()
-        self.sizes, self.dtypes, self.most_axes = SIZES, DTYPES, 4
+        self.sizes, self.dtypes, self.most_axes, self.most = SIZES, DTYPES, 4, MOST_ELEMENTS
         if outer is not None:
-            self.sizes, self.dtypes, self.most_axes = outer.sizes, outer.dtypes, outer.most_axes
+            self.sizes, self.dtypes = outer.sizes, outer.dtypes
+            self.most_axes, self.most = outer.most_axes, outer.most
         elif choices.once_in(2):
             self.sizes = [choices.among(SIZES), choices.among(SIZES)]
             self.dtypes, self.most_axes = [*["float32"] * 15, "int32", "float64"], 3
+            if choices.once_in(8):
+                self.sizes, self.most_axes, self.most = LARGE_SIZES, 2, math.prod(LARGE_SIZES)
 
     @property
     def depth(self):
@@ -110,7 +116,7 @@ class Sketch(Builder):
     def add(self, values):
         """Let later steps use `values`."""
         for v in values if isinstance(values, tuple | list) else (values,):
-            if v.type.size <= 100_000:
+            if v.type.size <= math.prod(LARGE_SIZES):
                 self.pool.append(v)
 
     # ---- Values of a wanted kind ---------------------------------------------------------------
@@ -173,7 +179,7 @@ class Sketch(Builder):
         shape = []
         for _ in range(max(least, c.integer(0, self.most_axes))):
             n = 0 if c.once_in(60) else c.among(self.sizes)
-            shape.append(n if n * int(np.prod(shape)) <= MOST_ELEMENTS else 1)
+            shape.append(n if n * int(np.prod(shape)) <= self.most else 1)
         return tuple(shape)
 
     def like(self, t, exact=False):
