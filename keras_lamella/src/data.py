@@ -30,6 +30,11 @@ class BlockIterator(EpochIterator):
     every_batch = True
     _pace = 1  # steps that take BLOCK_SECONDS, as far as is known
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if getattr(self.data_adapter, "_num_samples", None) == 0:
+            raise ValueError("the data has no rows: its arrays have shapes (0, ...)")
+
     def __iter__(self) -> Iterator[Any]:
         arrays = self._plain_arrays()
         return super().__iter__() if arrays is None else self._executions(arrays)

@@ -41,6 +41,8 @@ def _from_python(x, dtype):
     if hasattr(x, "__array__"):
         return convert_to_tensor(np.asarray(x), dtype)
     leaves = tree.flatten(x)
+    if any(leaf is None for leaf in leaves):
+        raise ValueError(f"a tensor is wanted, {x!r} is given: were the targets of fit left out?")
     if dtype is None:
         kinds = (getattr(leaf, "dtype", type(leaf)) for leaf in leaves)
         dtype = DTYPES[dtypes.result_type(*kinds)]

@@ -209,6 +209,8 @@ class Trainer(base_trainer.Trainer):
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
+        if not parts:
+            raise ValueError("predict got no batches: the data is empty, or an exhausted generator")
         return join(parts)
 
     # ---- single batches ------------------------------------------------------------------------
