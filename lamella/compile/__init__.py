@@ -57,6 +57,8 @@ def compile_program(
     fused = split_unfusible(run_pipeline(program, watch))
     if watch is not None:
         watch("split_unfusible", fused)
+    if inspect.wanted("fused"):
+        inspect.say("fused", fused)
     lowering = Lowering()
     inputs = [Buffer(t.nbytes, "input", i) for i, t in enumerate(program.in_types)]
     over = {j: inputs[i] for i, j in donated.items()}

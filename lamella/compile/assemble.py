@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,11 @@ class Assembler:
             self.code.barrier()
             self.pending = {}
 
-    def _touch(self, accesses: Sequence[Access]) -> None:
-        if any(map(self._must_wait, accesses)):
+    def _touch(self, accesses: Iterable[Access]) -> None:
+        new = list(accesses)
+        if any(map(self._must_wait, new)):
             self.barrier()
-        for access in accesses:
+        for access in new:
             self.pending.setdefault(access.space, {}).setdefault(access.chunks, []).append(access)
 
     def _must_wait(self, new: Access) -> bool:
@@ -90,23 +91,23 @@ class Assembler:
 
     def _call(self, call: Call) -> None:
         kernel = call.kernel
-        self._touch([
-            _access(buffer, written, kernel.n_chunks, block)
+        self._touch(
+            access
             for buffer, written, block in zip(call.arguments, call.written, kernel.blocks)
-        ])  # fmt: skip
+            for access in _accesses(buffer, written, kernel.n_chunks, block)
+        )
         slots = [self.slot(b) for b in call.arguments]
         self.kernels[len(self.code.instructions)] = kernel
         self.code.call(self.addresses[kernel.key], kernel.n_chunks, slots, name=_label(kernel.key))
 
     def _copy(self, copy: Copy) -> None:
-        self._touch([_access(copy.source, False, ALL), _access(copy.target, True, ALL)])
+        self._touch([*_accesses(copy.source, False, ALL), *_accesses(copy.target, True, ALL)])
         self.code.copy(self.slot(copy.target), self.slot(copy.source), copy.nbytes)
 
     def _host(self, host: Host) -> None:
-        self._touch([
-            *(_access(b, False, HOST) for b, _ in host.operands),
-            *(_access(b, True, HOST) for b, _ in host.results),
-        ])  # fmt: skip
+        both = [(host.operands, False), (host.results, True)]
+        self._touch(a for arrays, written in both for b, _ in arrays
+                    for a in _accesses(b, written, HOST))  # fmt: skip
         slots = [self.slot(b) for b, _ in (*host.operands, *host.results)]
         types = [t for _, t in (*host.operands, *host.results)]
         self.code.host(_callback(host.function, types, len(host.operands)), slots)
@@ -135,12 +136,12 @@ class Assembler:
         self.emit(loop.test)
         self.barrier()
         self.code.jump_if_false(self.slot(loop.flag), end)
-        self._touch([_access(loop.flag, False, ALL)])
+        self._touch(_accesses(loop.flag, False, ALL))
         self.emit(loop.body)
         self.barrier()
         self.code.jump(again)
         self.code.place(end)
-        self._touch([_access(loop.flag, False, ALL)])  # others may still be reading it
+        self._touch(_accesses(loop.flag, False, ALL))  # others may still be reading it
 
     def _switch(self, switch: Switch) -> None:
         self.barrier()
@@ -149,7 +150,7 @@ class Assembler:
         self.code.switch(self.slot(switch.index), labels)
         for label, branch in zip(labels, switch.branches):
             self.code.place(label)
-            self._touch([_access(switch.index, False, ALL)])
+            self._touch(_accesses(switch.index, False, ALL))
             self.emit(branch)
             self.barrier()
             self.code.jump(end)
@@ -163,14 +164,18 @@ _EMIT: dict[type, Callable[[Assembler, Any], None]] = {
 }  # fmt: skip
 
 
-def _access(buffer: Buffer, written: bool, chunks: int, block: int | None = None) -> Access:
-    if buffer.kind == "temporary" and buffer.partner is None:
-        low = buffer.offset
-        return Access("arena", low, low + buffer.nbytes, written, chunks, block)
-    if buffer.partner is not None:  # which of the two a slot means changes: one space for both
-        space: object = min(buffer, buffer.partner, key=id)
-        return Access(space, 0, 1, written, chunks)
-    return Access(buffer.base or buffer, 0, 1, written, chunks, None if buffer.base else block)
+def _accesses(buffer: Buffer, written: bool, chunks: int, block: int | None = None) -> list[Access]:
+    """What an access to `buffer` touches: of two partners it may be either, of a window's base any
+    part."""
+    root = buffer.root
+    if root.kind != "temporary":
+        return [Access(root, 0, 1, written, chunks, block if root is buffer else None)]
+    places = [root] if root.partner is None else [root, root.partner]
+    stays = root is buffer and root.partner is None
+    return [
+        Access("arena", b.offset, b.offset + b.nbytes, written, chunks, block if stays else None)
+        for b in places
+    ]
 
 
 def _label(key: str) -> str:

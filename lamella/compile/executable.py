@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ ALIGNMENT = 64
 #: Kernels may read (never write) this many bytes past the end of an array.
 SLACK = 64
 PAGE = 4096
+
+_numbers = itertools.count()  # of Executables, for their profiles
 
 
 def aligned_empty(type: Type) -> np.ndarray:
@@ -87,6 +90,7 @@ class Executable:
         self.donated = donated
         self.arena_nbytes = arena_nbytes
         self._kernels = kernels if inspect.wanted("time") else None
+        self._number = next(_numbers)
         self._over = {j: i for i, j in donated.items()}
         self._arena = aligned_empty(Type((arena_nbytes,), np.dtype(np.uint8)))
         self._constants = [aligned_copy(x, type_of(x)) for x in constants]
@@ -142,5 +146,6 @@ class Executable:
             self.machine.run(pointers, self._params)
         else:
             timings = self.machine.profile(pointers, self._params)
-            inspect.record(id(self), timings, self._kernels)
+            threads = 1 if self.machine.serial else native.num_threads()
+            inspect.record(self._number, timings, self._kernels, threads)
         return tuple(outputs)

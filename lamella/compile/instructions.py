@@ -26,6 +26,11 @@ class Buffer:
     offset: int = -1  # in the arena
     partner: Buffer | None = None  # Swap exchanges the two: they live and die together
 
+    @property
+    def root(self) -> Buffer:
+        """Whose memory it is: a window may point into a window."""
+        return self if self.base is None else self.base.root
+
 
 @dataclass(eq=False)
 class Call:

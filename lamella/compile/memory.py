@@ -93,7 +93,7 @@ class _Walk:
 
     def _touch(self, buffers: Iterator[Buffer] | Sequence[Buffer]) -> None:
         for buffer in buffers:
-            buffer = buffer.base or buffer
+            buffer = buffer.root
             if buffer.kind == "temporary":
                 life = self.lives.setdefault(buffer, Lifetime(self.position, self.position))
                 life.extend(self.position, self.position)
