@@ -4,6 +4,7 @@ from . import cache
 from .assembler import Code, Label
 from .jit import assembly, compile_kernels
 from .machine import Machine, Timing
+from .peak import Peaks, peaks
 from .processor import Target, target
 from .team import num_threads, set_num_threads
 
@@ -11,12 +12,14 @@ __all__ = [
     "Code",
     "Label",
     "Machine",
+    "Peaks",
     "Target",
     "Timing",
     "assembly",
     "cache",
     "compile_kernels",
     "num_threads",
+    "peaks",
     "set_num_threads",
     "target",
 ]

@@ -55,7 +55,9 @@ BODIES = {
   br label %.bounded
 .part:
   %.chunks32 = trunc i64 %.chunks to i32
-  %.from = mul i32 %.chunks32, %t32
+  %.before = mul i32 %.chunks32, %t32
+  %.up = add i32 %T32, -1  ; rounding up gives a single chunk to thread 0, where host code runs
+  %.from = add i32 %.before, %.up
   %.to = add i32 %.from, %.chunks32
   %.lo32 = udiv i32 %.from, %T32
   %.hi32 = udiv i32 %.to, %T32
