@@ -6,16 +6,20 @@ can print and branch on values; gradients come from the same recorded equations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import optree
 
-from keras_lamella.src.step import Block, batch_array, join
+from keras_lamella.src.step import Block, StepFunction, batch_array, join
 from keras_lamella.src.variable import Variable, VariableScope, replace
 from lamella.frontend.eager import EagerTrace
+from lamella.frontend.tracer import ConcreteValueError
 from lamella.program import building
+
+log = logging.getLogger("lamella.keras")
 
 
 class EagerStep:
@@ -25,8 +29,8 @@ class EagerStep:
         self._f = f
         self._concatenate = concatenate
 
-    def __call__(self, data: Sequence[Any]) -> Any:
-        """The results on a list of batches and Blocks."""
+    def __call__(self, data: Iterable[Any]) -> Any:
+        """The results on batches and Blocks."""
         batches = (b for x in data for b in (x.batches() if isinstance(x, Block) else [x]))
         results = [self._run(batch) for batch in batches]
         return join(results) if self._concatenate else results[-1]
@@ -42,6 +46,34 @@ class EagerStep:
         trace.closed = True
         replace(variables, arrays)
         return results
+
+
+class CompiledOrEager:
+    """For models with layers that say they cannot be compiled (`supports_jit`).
+
+    Most can be here. One that asks for the numbers of its input (a lookup of words in TensorFlow,
+    say) fails while it is traced, before anything is computed: then steps run eagerly.
+    """
+
+    def __init__(self, f: Callable[[Any], Any], concatenate: bool = False) -> None:
+        self._step: StepFunction | EagerStep = StepFunction(f, concatenate)
+        self._eager = EagerStep(f, concatenate)
+        self._concatenate = concatenate
+
+    def __call__(self, data: Iterable[Any]) -> Any:
+        """The results on batches and Blocks."""
+        results = [self._run(x) for x in data]
+        return join(results) if self._concatenate else results[-1]
+
+    def _run(self, x: Any) -> Any:
+        try:
+            return self._step([x])
+        except ConcreteValueError:
+            if self._step is self._eager:
+                raise
+            log.info("steps run eagerly: a layer asks for the numbers of its input")
+            self._step = self._eager
+            return self._step([x])
 
 
 def _numbers(x: Any) -> np.ndarray:

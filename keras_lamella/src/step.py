@@ -8,7 +8,7 @@ batch by its row numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -72,8 +72,8 @@ class StepFunction:
         self._concatenate = concatenate
         self._compiled: dict[Hashable, _Compiled] = {}
 
-    def __call__(self, data: Sequence[Any]) -> Any:
-        """The results on a list of batches and Blocks."""
+    def __call__(self, data: Iterable[Any]) -> Any:
+        """The results on batches and Blocks."""
         results = [self._run_block(x) if isinstance(x, Block) else self._run_batch(x) for x in data]
         return join(results) if self._concatenate else results[-1]
 

@@ -66,7 +66,10 @@ def convert_to_numpy(x):
 
 
 def is_tensor(x):
-    return isinstance(x, (np.ndarray, np.generic, Tracer))
+    """Is `x` a tensor? Arrays of strings and objects are not."""
+    return isinstance(x, Tracer) or (
+        isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "USO"
+    )
 
 
 def shape(x):

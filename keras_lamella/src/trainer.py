@@ -17,7 +17,7 @@ from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 from keras_lamella.src.data import BlockIterator
-from keras_lamella.src.eager import EagerStep
+from keras_lamella.src.eager import CompiledOrEager, EagerStep
 from keras_lamella.src.gradients import gradients
 from keras_lamella.src.step import StepFunction, join
 
@@ -67,7 +67,10 @@ class Trainer(base_trainer.Trainer):
         return self(x, training=False) if self._call_has_training_arg else self(x)
 
     def _compiled_step(self, step: Callable[[Any], Any], concatenate: bool = False) -> Any:
-        return (EagerStep if self.run_eagerly else StepFunction)(step, concatenate)
+        if self.run_eagerly:
+            return EagerStep(step, concatenate)
+        kind = StepFunction if base_trainer.model_supports_jit(self) else CompiledOrEager
+        return kind(step, concatenate)
 
     def make_train_function(self, force: bool = False) -> Any:
         """`train_function(data)`, which trains on a list of batches and Blocks."""

@@ -12,6 +12,7 @@ from keras import ops
 
 import lamella
 from keras_lamella.src.float8 import round_to_float8
+from keras_lamella.src.step import StepFunction
 
 X = np.linspace(-1, 1, 24, dtype="float32").reshape(12, 2)
 Y = 3 * X.sum(axis=1, keepdims=True)
@@ -145,6 +146,35 @@ def test_a_cell_may_assign_variables():
     model.compile(loss="mse", optimizer="sgd")
     model.evaluate(np.ones((4, 3, 1)), np.ones((4, 1)), batch_size=2, verbose=0)
     assert float(cell.calls) == 6.0  # 3 times, 2 batches
+
+
+class Lookup(keras.layers.Layer):
+    """Asks for the numbers of its input, as lookups in TensorFlow do."""
+
+    def __init__(self, supports_jit):
+        super().__init__()
+        self.supports_jit = supports_jit
+
+    def call(self, x):
+        return ops.convert_to_tensor(np.asarray(x) + 1.0)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_a_layer_that_cannot_be_traced_and_says_so_runs_eagerly():
+    model = keras.Sequential([keras.Input((2,)), Lookup(supports_jit=False)])
+    np.testing.assert_allclose(model.predict(X, batch_size=5, verbose=0), X + 1, rtol=1e-6)
+    model = keras.Sequential([keras.Input((2,)), Lookup(supports_jit=True)])
+    with pytest.raises(TypeError, match="concrete value"):
+        model.predict(X, verbose=0)
+
+
+def test_random_augmentation_is_compiled_though_keras_says_it_cannot_be():
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.RandomRotation(0.1)])
+    step = model.make_predict_function()
+    assert step([(np.ones((2, 8, 8, 1), "float32"),)]).shape == (2, 8, 8, 1)
+    assert isinstance(step._step, StepFunction)
 
 
 @pytest.mark.parametrize("layer", [keras.layers.LSTM, keras.layers.GRU])

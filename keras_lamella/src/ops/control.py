@@ -126,6 +126,11 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
             f"`unroll` must be an positive integer or boolean. Received: unroll={unroll}"
         )
 
+    if not callable(f):
+        raise TypeError(f"`f` should be a callable. Received: f={f}")
+    if xs is None and length is None:
+        raise ValueError("Got no `xs` to scan over and `length` not provided.")
+
     def run(inside: Any, carry: Any) -> Any:
         def step(carry: Any, x: Any) -> Any:
             (state, y), values = inside(f)(carry, x)
@@ -181,7 +186,16 @@ def _run_carrying(scope: VariableScope | None, run: Any, state: Any, keys: list[
 
 
 def associative_scan(f, elems, reverse=False, axis=0):
-    return control.associative_scan(f, _tensors(elems), reverse, axis)
+    if not callable(f):
+        raise TypeError(f"`f` should be a callable. Received: f={f}")
+    elems = _tensors(elems)
+    sizes = [x.shape[axis] for x in tree.flatten(elems)]
+    if len(set(sizes)) != 1:
+        raise ValueError(
+            "The arrays in `elems` must agree in the axis of the scan, their first dimension where "
+            f"axis=0. Received: axis={axis}, of sizes {sizes}"
+        )
+    return control.associative_scan(f, elems, reverse, axis)
 
 
 def vectorized_map(function, elements):
