@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import keras_lamella.install
-from lamella import tracebacks
+from lamella import inspect, tracebacks
 from lamella.version import __version__
 
 ENGINES = ("lamella", "jax", "torch", "tensorflow")
@@ -64,16 +64,44 @@ def run(arguments: Sequence[str]) -> int:
     """Run a Keras program on Lamella, or on another engine of Keras."""
     parser = _parser(run)
     parser.add_argument("--engine", choices=ENGINES, default="lamella", help="default: lamella")
+    options, source = _script(parser, arguments)
+    select_engine(parser, options.engine)
+    run_script(options.script, source, options.args)
+    return 0
+
+
+def profile(arguments: Sequence[str]) -> int:
+    """Run a Keras program; show what its compiled steps took, and what bounds them."""
+    parser = _parser(profile)
+    options, source = _script(parser, arguments)
+    inspect.want("time", sys.stdout)
+    inspect.measure_peaks()
+    select_engine(parser, "lamella")
+    run_script(options.script, source, options.args)
+    return 0
+
+
+def show(arguments: Sequence[str]) -> int:
+    """Run a Keras program; show the fused Program of each step that is compiled."""
+    parser = _parser(show)
+    options, source = _script(parser, arguments)
+    inspect.want("fused", sys.stdout)
+    select_engine(parser, "lamella")
+    run_script(options.script, source, options.args)
+    return 0
+
+
+def _script(
+    parser: argparse.ArgumentParser, arguments: Sequence[str]
+) -> tuple[argparse.Namespace, bytes]:
+    """The options of a command that runs a program, and the program."""
     parser.add_argument("script", help="the program, a Python file")
     parser.add_argument("args", nargs=argparse.REMAINDER, help="its own arguments")
     options = parser.parse_args(arguments)
-    select_engine(parser, options.engine)
     try:
-        source = Path(options.script).read_bytes()
+        return options, Path(options.script).read_bytes()
     except OSError as error:
         parser.error(f"cannot read {options.script}: {error.strerror}")
-    run_script(options.script, source, options.args)
-    return 0
 
 
 def select_engine(parser: argparse.ArgumentParser, engine: str) -> None:
@@ -125,4 +153,9 @@ def cache(arguments: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"run": run, "cache": cache}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "profile": profile,
+    "show": show,
+    "cache": cache,
+}

@@ -168,6 +168,45 @@ def test_interrupt_ends_it_as_it_ends_python(script, tmp_path):
     assert "KeyboardInterrupt" in stderr
 
 
+TRAINING = """
+import sys
+import keras, numpy as np
+model = keras.Sequential([keras.layers.Dense(64, activation="relu"), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+model.fit(np.ones((320, 50)), np.ones(320), batch_size=32, epochs=3, verbose=0)
+print("trained", sys.argv[1:])
+"""
+
+
+def test_profile_tells_times_and_limits(script):
+    result = command("profile", script(TRAINING), "one")
+    assert result.returncode == 0, result.stderr
+    first, *table = result.stdout.splitlines()
+    assert first == "trained ['one']"
+    assert table[1].split() == "ms share count us each GFLOP/s GB/s bound by what".split()
+    kernels = [line for line in table if "CALL contract" in line]
+    assert kernels
+    assert all(line.split()[2] == "30" for line in kernels)
+    assert any("arithmetic" in line or "cache" in line for line in kernels)
+    assert table[-1].startswith(tuple("123456789"))
+    assert "GFLOP/s (float32)" in table[-1]
+
+
+def test_show_prints_each_compiled_step(script):
+    result = command("show", script(TRAINING))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("---- lamella: fused") == 1
+    assert "kind='contraction'" in result.stdout
+    assert "trained []" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "profile", "show"])
+def test_script_that_is_not_there(name):
+    result = command(name, "nowhere.py")
+    assert result.returncode == 2
+    assert "cannot read nowhere.py" in result.stderr
+
+
 def test_cache_is_shown_and_cleared(tmp_path):
     folder = tmp_path / "code"
     folder.mkdir()

@@ -51,14 +51,7 @@ def compile_program(
         caller, and round k writes row k.
     """
     donated = dict(donated or {})
-    if inspect.wanted("program"):
-        inspect.say("program", program)
-    watch = inspect.watcher()
-    fused = split_unfusible(run_pipeline(program, watch))
-    if watch is not None:
-        watch("split_unfusible", fused)
-    if inspect.wanted("fused"):
-        inspect.say("fused", fused)
+    fused = _fused(program)
     lowering = Lowering()
     inputs = [Buffer(t.nbytes, "input", i) for i, t in enumerate(program.in_types)]
     over = {j: inputs[i] for i, j in donated.items()}
@@ -77,6 +70,19 @@ def compile_program(
     if repeated:
         instructions = [Loop(None, instructions)]
     return _executable(program, instructions, lowering, donated)
+
+
+def _fused(program: Program) -> Program:
+    """After all passes; LAMELLA_DEBUG shows the way."""
+    if inspect.wanted("program"):
+        inspect.say("program", program)
+    watch = inspect.watcher()
+    fused = split_unfusible(run_pipeline(program, watch))
+    if watch is not None:
+        watch("split_unfusible", fused)
+    if inspect.wanted("fused"):
+        inspect.say("fused", fused)
+    return fused
 
 
 def _row(array: Buffer) -> Buffer:

@@ -90,7 +90,7 @@ def multiply_adds(width: int) -> str:
 
 
 def reads(width: int) -> str:
-    """A kernel whose chunks add up BLOCK bytes of array 0."""
+    """A kernel whose chunks add up BLOCK bytes of array 0, which is aligned to 64 bytes."""
     vector = f"<{width} x float>"
     body = []
     for i in range(LOADS):
@@ -104,11 +104,15 @@ def reads(width: int) -> str:
 
 
 def _loop(
-    vector: str, accumulators: int, range_of: tuple[int, int], body: list[str], start: Sequence[str] = ()
+    vector: str,
+    accumulators: int,
+    steps: tuple[int, int],
+    body: Sequence[str],
+    start: Sequence[str] = (),
 ) -> str:
     """`for n in range(lo * size, hi * size, step)`: `body` turns %a0... into %b0...; their sum is
     stored in array 1, 64 bytes for each chunk."""
-    (size, step), chains = range_of, range(accumulators)
+    (size, step), chains = steps, range(accumulators)
     phis = [f"%a{i} = phi {vector} [zeroinitializer, %entry], [%b{i}, %loop]" for i in chains]
     sums = [f"%s1 = fadd {vector} %b0, %b1"]
     sums += [f"%s{i} = fadd {vector} %s{i - 1}, %b{i}" for i in chains[2:]]
