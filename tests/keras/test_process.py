@@ -94,7 +94,8 @@ def test_interrupt_stops_within_a_second_after_a_whole_step(setting):
         except KeyboardInterrupt:
             print(time.perf_counter() - pressed)
         print(int(model.first), int(model.last), int(model.optimizer.iterations))
-        print(all(np.isfinite(v.numpy()).all() for v in model.variables + model.optimizer.variables))
+        variables = model.variables + model.optimizer.variables
+        print(all(np.isfinite(v.numpy()).all() for v in variables))
         before = int(model.first)
         model.fit(x, target, verbose=0)
         print(int(model.first) - before)

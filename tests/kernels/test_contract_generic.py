@@ -32,5 +32,3 @@ def test_against_numpy(spec, a, b, shape, dtype):
     np.testing.assert_allclose(
         got.astype("f8"), expected.astype("f8"), rtol=0, atol=10 * TOLERANCE.get(dtype, 0)
     )
-
-
