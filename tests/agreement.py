@@ -67,12 +67,17 @@ class Perturbed:
         return y
 
     def unclear(self, eq, operands):
-        """Does it, now and then, meet the product of an infinity with an element out of bounds?
+        """Is there a product with an infinity of which it is not clear, now and then, what it adds?
 
-        That is 0 in meaning; a kernel may multiply the infinity by 0, which is NaN.
+        With an element out of bounds it is 0 in meaning; a kernel may multiply by 0, which is NaN.
+        And the sum of one operand alone may be taken before its product with the other, or after.
         """
         maps = indexmap.parse(eq.attrs["spec"])
         plain = all(dim.axis for dim in (*maps.a, *maps.b, *maps.out))
+        in_a, in_b, in_out = (
+            {axis for dim in dims for axis, _ in dim.terms} for dims in (maps.a, maps.b, maps.out)
+        )
+        plain &= (in_a ^ in_b) <= in_out
         finite = all(np.isfinite(x.astype(np.float64)).all() for x in operands)
         return not plain and not finite and self.rng.random() < 0.5
 

@@ -62,7 +62,23 @@ class Simplifier(Rewriter):
             replacement = f(self, operands, attrs)
             if replacement is not None:
                 return replacement
+        if any(v.type.size == 0 for v in operands):
+            return self.of_nothing(primitive, operands, attrs)
         return self.fold(primitive, operands, attrs)
+
+    def of_nothing(self, primitive: Primitive, operands: tuple[Value, ...], attrs: Any) -> Any:
+        """f(empty) -> empty; a fold or a contraction of nothing -> its neutral element"""
+        if primitive.family in ("control", "host") or "opaque" in primitive.traits:
+            return None
+        result = primitive.typing(*(v.type for v in operands), **attrs)
+        if isinstance(result, tuple):
+            return None
+        value = 0
+        if primitive.family == "reduction" and result.size:
+            value = primitive.lower.identity(result.dtype)
+        elif primitive.family != "contraction" and result.size:
+            return None
+        return ops.full(shape=result.shape, dtype=result.dtype.name, value=value)
 
     def fold(self, primitive: Primitive, operands: tuple[Value, ...], attrs: Any) -> Any:
         """f(constants) -> constant, where there are few elements"""
