@@ -10,8 +10,9 @@ import pytest
 HERE = Path(__file__).parent
 REFERENCE = json.loads((HERE / "reference" / "jax.json").read_text())
 
-#: Float32 on either side: rounding grows over 20 steps, fastest where small divisors count.
-RTOL, ATOL = 2e-4, 2e-5
+#: Float32 on either side: rounding grows over 20 steps, fastest where small divisors count. The
+#: largest difference measured was a quarter of this (depthwise), the next a twentieth.
+RTOL, ATOL = 5e-5, 5e-6
 
 
 def _tool():
