@@ -1,7 +1,8 @@
 """pytest plugin: Keras's own tests, from the installed wheel, on the backend of KERAS_BACKEND.
 
 It stands in for Keras's conftest.py and pytest settings, which the wheel does not hold, and writes
-one JSON line for each test to the file named by KERAS_TESTS_REPORT.
+one JSON line for each test to the file named by KERAS_TESTS_REPORT. The tests named in the file
+KERAS_TESTS_DONE, one a line, are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import re
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,10 +77,19 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.path.extend(filter(None, os.environ.get("KERAS_TESTS_APPEND", "").split(os.pathsep)))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    done = set(Path(os.environ["KERAS_TESTS_DONE"]).read_text(encoding="utf-8").splitlines())
+    finished = {item for item in items if _test(item.nodeid) in done}
+    config.hook.pytest_deselected(items=list(finished))
+    items[:] = [item for item in items if item not in finished]
     for item in items:
         if item.get_closest_marker("multi_device"):
             item.add_marker(pytest.mark.skip(reason="needs several devices"))
+
+
+def _test(nodeid: str) -> str:
+    """The part of pytest's name of a test that follows the file."""
+    return nodeid.partition("::")[2]
 
 
 # ---- the report --------------------------------------------------------------------------------
@@ -98,7 +109,7 @@ def _write(test: str, outcome: str, **record: Any) -> None:
 def pytest_runtest_logstart(nodeid: str) -> None:
     seconds = float(os.environ["KERAS_TESTS_TIMEOUT"])
     faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
-    _write(nodeid.partition("::")[2], "started")
+    _write(_test(nodeid), "started")
 
 
 def pytest_runtest_logfinish() -> None:
@@ -115,7 +126,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     elif MISSING.match(message):
         outcome = "skipped"
     seconds = round(report.duration, 3)
-    _write(report.nodeid.partition("::")[2], outcome, seconds=seconds, message=message)
+    _write(_test(report.nodeid), outcome, seconds=seconds, message=message)
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

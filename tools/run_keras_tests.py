@@ -92,18 +92,25 @@ def run_file(file: str, settings: Settings) -> Records:
 
 
 def _run_process(file: str, settings: Settings, done: Sequence[str]) -> tuple[Records, int]:
-    path = keras_folder() / file
     command = [sys.executable, "-m", "pytest", "-q", "-p", "keras_tests_plugin"]
-    command += ["-p", "no:cacheprovider", "--tb=short", "-c", os.devnull, str(path)]
-    command += [f"--deselect={path}::{test}" for test in done]
+    command += [
+        "-p",
+        "no:cacheprovider",
+        "--tb=short",
+        "-c",
+        os.devnull,
+        str(keras_folder() / file),
+    ]
     command += ["-k", settings.only] if settings.only else []
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report")
         report.touch()
+        Path(folder, "done").write_text("\n".join(done), encoding="utf-8")
         environment = {
             **os.environ,
             "KERAS_BACKEND": "lamella",
             "KERAS_TESTS_REPORT": str(report),
+            "KERAS_TESTS_DONE": str(Path(folder, "done")),
             "KERAS_TESTS_APPEND": os.pathsep.join(settings.append),
             "KERAS_TESTS_TIMEOUT": str(settings.test_timeout),
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tools")]),
