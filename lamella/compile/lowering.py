@@ -192,8 +192,8 @@ class Lowering:
             for a, b in zip(carry, nexts):
                 self.emit(Swap(a, b))  # type: ignore[arg-type]
 
-        instructions, _ = self.capture(emit_body)
-        self.emit(Loop(length, instructions))
+        if length:  # a loop that never runs would have barriers that never are
+            self.emit(Loop(length, self.capture(emit_body)[0]))
         self.buffer.update(zip(eq.results, [*carry, *stacked]))
 
     def _while(self, eq: Equation) -> None:
