@@ -10,13 +10,15 @@
     }
 
 Small constants are written with their numbers; large ones have a name, and `parse` is given their
-arrays. Nested Programs are attributes, indented. What follows a `#` is a comment.
+arrays (`constants_of`). Nested Programs are attributes, indented; their values are numbered anew,
+constants go on through the whole text. What follows a `#` is a comment.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -44,37 +46,64 @@ class ParseError(ValueError):
 
 def format_program(program: Program, sources: bool = False) -> str:
     """The Program as text; with `sources`, every equation ends in the user's line as a comment."""
-    return "\n".join(_lines(program, sources))
+    return "\n".join(_lines(program, sources, count()))
 
 
-def names_of(program: Program) -> dict[Value, str]:
-    """What values are called in print: v0, v1, ... in order of definition; constants c0, c1, ..."""
+def constants_of(program: Program) -> dict[str, np.ndarray]:
+    """The arrays of all constants, also of nested Programs, by their names in print.
+
+    `parse(str(program), constants_of(program))` is the Program again.
+    """
+    arrays = (x for p in _nested(program) for x in p.constants.values())
+    return {f"c{i}": x for i, x in enumerate(arrays)}
+
+
+def _nested(program: Program) -> Iterator[Program]:
+    """`program` and the Programs inside it, in the order of print."""
+    yield program
+    for eq in program.equations:
+        for _, inner in eq.programs:
+            yield from _nested(inner)
+
+
+def names_of(program: Program, numbers: Iterator[int] | None = None) -> dict[Value, str]:
+    """What values are called in print: v0, v1, ... in order of definition; constants c0, c1, ...
+
+    `numbers` counts the constants, through all Programs of one text.
+    """
+    numbers = count() if numbers is None else numbers
     results = [v for eq in program.equations for v in eq.results]
     names = {v: f"v{i}" for i, v in enumerate([*program.inputs, *results])}
-    names.update({v: f"c{i}" for i, v in enumerate(program.constants)})
+    names.update({v: f"c{next(numbers)}" for v in program.constants})
     return names
 
 
-def _lines(program: Program, sources: bool) -> Iterator[str]:
-    names = names_of(program)
+def _lines(program: Program, sources: bool, numbers: Iterator[int]) -> Iterator[str]:
+    names = names_of(program, numbers)
     inputs = ", ".join(_declared(v, names) for v in program.inputs)
     yield f"program({inputs}) {{"
     for v, array in program.constants.items():
         small = f" = {_numbers(array)}" if array.size <= SMALL else ""
         yield f"{INDENT}constant {_declared(v, names)}{small}"
     for eq in program.equations:
-        lines = format_equation(eq, names, sources).split("\n")
+        lines = format_equation(eq, names, sources, numbers).split("\n")
         yield from (INDENT + line for line in lines)
     yield f"{INDENT}return {', '.join(names.get(v, '?') for v in program.outputs)}".rstrip()
     yield "}"
 
 
-def format_equation(eq: Equation, names: Mapping[Value, str], sources: bool = False) -> str:
-    """One equation as text; several lines where it holds Programs."""
+def format_equation(
+    eq: Equation,
+    names: Mapping[Value, str],
+    sources: bool = False,
+    numbers: Iterator[int] | None = None,
+) -> str:
+    """One equation as text; several lines where it holds Programs (`numbers`: see names_of)."""
+    numbers = count() if numbers is None else numbers
     results = ", ".join(_declared(v, names) for v in eq.results)
     operands = ", ".join(names.get(v, "?") for v in eq.operands)
     text = f"{results} = {eq.primitive.name}({operands})".lstrip()
-    attrs = [f"{k}={_attribute(v, sources)}" for k, v in eq.attrs.items()]
+    attrs = [f"{k}={_attribute(v, sources, numbers)}" for k, v in eq.attrs.items()]
     if attrs:
         text += f" [{', '.join(attrs)}]"
     return text + (f"  # {eq.source}" if sources and eq.source else "")
@@ -84,9 +113,9 @@ def _declared(v: Value, names: Mapping[Value, str]) -> str:
     return f"{names.get(v, '?')}: {v.type}"
 
 
-def _attribute(x: Any, sources: bool) -> str:
+def _attribute(x: Any, sources: bool, numbers: Iterator[int]) -> str:
     if isinstance(x, Program):
-        return ("\n" + INDENT).join(_lines(x, sources))
+        return ("\n" + INDENT).join(_lines(x, sources, numbers))
     if callable(x):
         return f"<{getattr(x, '__qualname__', type(x).__name__)}>"
     return repr(x.item() if isinstance(x, np.generic) else x)

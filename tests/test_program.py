@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import lamella
 from lamella import ops
 from lamella.control import cond, scan, while_loop
 from lamella.frontend.trace import trace
 from lamella.program import Program, Value
-from lamella.text import ParseError, VerificationError, format_program, parse, verify
+from lamella.text import ParseError, VerificationError, constants_of, format_program, parse, verify
 from lamella.transforms import checkpoint, custom_gradient, grad
 from lamella.types import DTYPES, Type
 
@@ -194,3 +195,18 @@ def test_verify_finds_values_that_leak_into_nested_programs():
     call.attrs["body"] = leaking
     with pytest.raises(VerificationError, match="in body: output"):
         program.verify()
+
+
+def test_large_constants_of_nested_programs_parse_back():
+    outer, inner = np.arange(40.0), np.arange(20.0).reshape(4, 5)
+
+    def f(xs):
+        total, _ = lamella.scan(lambda c, x: (c + (inner * x).sum(), None), 0.0, xs)
+        return total + (outer * xs[0]).sum()
+
+    program = lamella.jit(f).program(np.ones(3))
+    arrays = constants_of(program)
+    assert {x.size for x in arrays.values()} >= {20, 40}
+    again = parse(str(program), arrays).verify()
+    assert str(again) == str(program)
+    np.testing.assert_array_equal(again.run(np.ones(3))[0], program.run(np.ones(3))[0])
