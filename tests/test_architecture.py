@@ -45,6 +45,7 @@ UPWARD = {
     ("ops", "frontend"): "rules of control flow trace nested Programs",
     ("ops", "kernels"): "names the types of what kernels return",
     ("frontend", "transforms"): "NumPy functions with a gradient of their own",
+    ("frontend", "compile"): "large contractions and windows called on arrays",
 }
 
 #: These may branch on which primitive an equation is: the table of rewrites, and what knows views

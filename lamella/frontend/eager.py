@@ -1,16 +1,67 @@
-"""A trace whose values are computed as they are recorded: for debugging with real numbers."""
+"""Values that are computed at once: single primitives on arrays, and traces with real numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from lamella import indexmap
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
-from lamella.program import Value
+from lamella.primitive import Primitive
+from lamella.program import Value, program_of
 from lamella.types import Type, type_of
+
+#: Points from which on a contraction or window is compiled: NumPy takes milliseconds for so many,
+#: and minutes for a large convolution. Shapes decide, so that the same call gives the same bits.
+COMPILED_FROM = 1 << 20
+#: Machine code is kept for so many calls of different shapes.
+KEPT = 256
+
+
+def compute(primitive: Primitive, arrays: Sequence[np.ndarray], attrs: dict[str, Any]) -> Any:
+    """The primitive on arrays: an array, or a tuple where it has several results.
+
+    Raises what the typing of the primitive raises.
+    """
+    types = tuple(type_of(x) for x in arrays)
+    if _points(primitive, types, attrs) >= COMPILED_FROM:
+        (out,) = _compiled(primitive, types, tuple(attrs.items()))(*arrays)
+        return out
+    result = primitive.typing(*types, **attrs)
+    with np.errstate(all="ignore"):
+        out = primitive.numpy(*arrays, **attrs)
+    if isinstance(result, tuple):
+        return tuple(_typed(x, t) for x, t in zip(out, result, strict=True))
+    return _typed(out, result)
+
+
+def _typed(x: Any, type: Type) -> np.ndarray:
+    return np.asarray(x, dtype=type.dtype).reshape(type.shape)
+
+
+def _points(primitive: Primitive, types: Sequence[Type], attrs: dict[str, Any]) -> int:
+    """How often a contraction multiplies, or how many elements windows hold; else 0."""
+    if primitive.family == "contraction":
+        a, b = (t.shape for t in types)
+        extents = indexmap.parse(attrs["spec"]).extents(a, b, tuple(attrs["shape"]))
+        return math.prod(extents.values())
+    if primitive.family == "window":
+        return types[0].size * math.prod(attrs["size"])
+    return 0
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _compiled(
+    primitive: Primitive, types: tuple[Type, ...], attrs: tuple[tuple[str, Any], ...]
+) -> Callable[..., tuple[np.ndarray, ...]]:
+    from lamella.compile import compile_program
+
+    return compile_program(program_of(lambda *x: [primitive(*x, **dict(attrs))], *types))
 
 
 class ConcreteTracer(Tracer):
@@ -71,8 +122,7 @@ class EagerTrace(Trace):
     def emit(self, primitive: Any, operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
         results = super().emit(primitive, operands, attrs)
         eq: Any = self.equations[-1]  # over ConcreteTracers
-        with np.errstate(all="ignore"):
-            out = primitive.numpy(*(v.array for v in eq.operands), **attrs)
+        out = compute(primitive, [v.array for v in eq.operands], attrs)
         for value, x in zip(eq.results, out if isinstance(out, tuple) else (out,), strict=True):
-            value.array = np.asarray(x, dtype=value.type.dtype).reshape(value.type.shape)
+            value.array = x
         return results

@@ -13,26 +13,21 @@ from typing import Any
 import numpy as np
 
 from lamella import ops
+from lamella.frontend.eager import compute
 from lamella.frontend.numpy import promotion as p
 from lamella.frontend.numpy.indexing import update as update
 from lamella.frontend.tracer import Tracer
 from lamella.primitive import Primitive
-from lamella.types import dtype_of, is_float, type_of
+from lamella.types import dtype_of, is_float
 
 Shape = Sequence[int]
 
 
 def apply(primitive: Primitive, *operands: Any, **attrs: Any) -> Any:
-    """The primitive on operands as they are: traced if one of them is, else its NumPy meaning."""
+    """The primitive on operands as they are: traced if one of them is, else computed at once."""
     if any(isinstance(x, Tracer) for x in operands):
         return primitive(*(p.value(x) for x in operands), **attrs)
-    arrays = [np.asarray(x) for x in operands]
-    types = primitive.typing(*map(type_of, arrays), **attrs)
-    with np.errstate(all="ignore"):
-        out = primitive.numpy(*arrays, **attrs)
-    if isinstance(types, tuple):
-        return tuple(np.asarray(x, t.dtype) for x, t in zip(out, types, strict=True))
-    return np.asarray(out, types.dtype)
+    return compute(primitive, [np.asarray(x) for x in operands], attrs)
 
 
 def _real(primitive: Primitive, x: Any) -> Any:

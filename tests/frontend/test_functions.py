@@ -42,6 +42,20 @@ def test_erfinv_and_rsqrt():
     np.testing.assert_allclose(both(F.rsqrt, np.array([4.0, 0.25])), [0.5, 2])
 
 
+def test_large_contractions_and_windows_are_compiled():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 4000, 1)).astype(np.float32)
+    w = rng.normal(size=(800, 1, 3)).astype(np.float32)
+    spec, shape = "n 2x+i c, i c o -> n x o", (2, 1601, 3)
+    out = F.contract(x, w, spec, shape)
+    windows = np.lib.stride_tricks.sliding_window_view(x[:, :, 0], 800, axis=1)[:, ::2]
+    np.testing.assert_allclose(out, windows @ w[:, 0], rtol=1e-4, atol=1e-3)
+
+    image = rng.normal(size=(512, 600)).astype(np.float32)
+    pooled = F.window_max(image, (2, 3), (2, 3), (0, 0), (0, 0))
+    np.testing.assert_array_equal(pooled, image.reshape(256, 2, 200, 3).max((1, 3)))
+
+
 def test_contract_and_windows():
     x, w = np.arange(16.0).reshape(1, 4, 4, 1), np.ones((2, 2, 1, 1))
     sums = both(
