@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from lamella.kernels.arithmetic import mask_of
 from lamella.kernels.contract_blocks import Blocks
 from lamella.kernels.contract_kernel import ContractionKernel
-from lamella.kernels.contract_nest import strides_of
+from lamella.kernels.contract_nest import Loops, strides_of
 from lamella.kernels.contract_stage import SLACK
 from lamella.kernels.contract_tile import Shape
 from lamella.kernels.emit import Emitter
+from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_index import Index, Var
 from lamella.kernels.emit_lanes import Lanes
 from lamella.kernels.emit_memory import store
@@ -185,14 +186,8 @@ class Epilogue:
         if not tile.dot:
             along = position[tile.lane] + vector * self.lanes + Index.of(code, lane)
             position = {**position, tile.lane: along.within(self._extent(tile.lane))}
-        flat = Index.of(code, loops.out.offset)
-        for x, i in position.items():
-            flat = flat + i * loops.out[x]
-        flat = flat.within(loops.out_size)
-        shape = self.result.type.shape
-        at = [(flat // s) % n if d else flat // s
-              for d, (s, n) in enumerate(zip(strides_of(shape), shape))]  # fmt: skip
-        width = flat.width
+        at = result_index(loops, position, self.result.type.shape, code)
+        width = max((i.width for i in at), default=1)
         if width == 1 and self.lanes > 1:
             whole = vector_type(self.kernel.math.sum, self.lanes)
             value = code.let(f"extractelement {whole} {value}, i64 0")
@@ -201,3 +196,48 @@ class Epilogue:
         where = tuple(Index.of(code, i) for i in at)
         for v, pointer, lanes in zip(self.body.outputs, self.outputs, results):
             store(code, pointer, v.type, where, lanes)
+
+
+def result_index(loops: Loops, position: Mapping[str, Index], shape: Sequence[int], code: Code
+                 ) -> list[Index]:  # fmt: skip
+    """The index of the result's element at a position of the loops.
+
+    Where the axes are digits of the flat index, every dimension is computed from the axes that it
+    shares digits with: (i, j) of i*512 + j in a result (8, 128, 512) is (i//128, i%128, j). So what
+    is next to each other stays so, which quotients of the flat index would hide.
+    """
+    strides = strides_of(tuple(shape))
+    if _are_digits(loops):
+        found = [_digits(loops, position, s, n) for s, n in zip(strides, shape)]
+        if None not in found:
+            return [sum(terms, Index.of(code, 0)).within(n) for terms, n in zip(found, shape)]
+    flat = Index.of(code, loops.out.offset)
+    for x, i in position.items():
+        flat = flat + i * loops.out[x]
+    flat = flat.within(loops.out_size)
+    return [(flat // s) % n if d else flat // s for d, (s, n) in enumerate(zip(strides, shape))]
+
+
+def _are_digits(loops: Loops) -> bool:
+    """Is the flat index written in the axes as a number in digits, without carry?"""
+    reach = 0
+    for x, stride in sorted(loops.out.strides.items(), key=lambda item: item[1]):
+        if stride <= reach:
+            return False
+        reach += stride * (loops.extents[x] - 1)
+    return loops.out.offset == 0
+
+
+def _digits(loops: Loops, position: Mapping[str, Index], stride: int, size: int
+            ) -> list[Index] | None:  # fmt: skip
+    """Parts of the index in a dimension; None where an axis does not divide into it."""
+    found = []
+    for x, i in position.items():
+        step = loops.out[x]
+        unit, end = max(step, stride), stride * size
+        if step >= end or step * loops.extents[x] <= stride:
+            continue
+        if unit % step or unit % stride or end % unit:
+            return None
+        found.append((i // (unit // step) % (end // unit)) * (unit // stride))
+    return found

@@ -130,3 +130,19 @@ def test_chunks_touch_only_their_blocks():
     (launch,) = lowered.launches
     image = 12 * 12 * 16 * 4 * 32 // launch.kernel.n_chunks
     assert launch.kernel.blocks == (image, None, None, image)
+
+
+@pytest.mark.parametrize(
+    ("spec", "a", "b", "shape"),
+    [
+        ("b i k, k j -> b i j", (3, 40, 16), (16, 128), (3, 40, 128)),
+        ("a b i k, k j -> a b i j", (2, 3, 5, 16), (16, 64), (2, 3, 5, 64)),
+    ],
+)
+def test_neighbours_stay_neighbours(spec, a, b, shape):
+    """Loops go over merged axes; what lies in a row is still loaded and stored as vectors."""
+    body, arrays = build(spec, a, b, shape, bias_relu, (shape[-1],))
+    lowered = check(body, arrays)
+    text = "".join(launch.kernel.make_text() for launch in lowered.launches)
+    assert "masked.gather" not in text
+    assert "masked.scatter" not in text
