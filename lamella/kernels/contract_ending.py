@@ -209,8 +209,9 @@ def result_index(loops: Loops, position: Mapping[str, Index], shape: Sequence[in
     strides = strides_of(tuple(shape))
     if _are_digits(loops):
         found = [_digits(loops, position, s, n) for s, n in zip(strides, shape)]
-        if None not in found:
-            return [sum(terms, Index.of(code, 0)).within(n) for terms, n in zip(found, shape)]
+        exact = [sum(x, Index.of(code, 0)) for x in found if x is not None]
+        if len(exact) == len(found):
+            return [x.within(n) for x, n in zip(exact, shape)]
     flat = Index.of(code, loops.out.offset)
     for x, i in position.items():
         flat = flat + i * loops.out[x]
