@@ -7,15 +7,19 @@ by halves; else every lane folds its own elements. The tree depends on shapes on
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_lanes import FLOAT32, FLOAT64, INT32, INT64, Lanes, register_type
 from lamella.kernels.emit_memory import store, tail_mask
 from lamella.kernels.emit_probe import Axis, merged_axes
+from lamella.kernels.text import Int
 from lamella.ops.lowering import ArgFold, Fold
 from lamella.program import Equation, Value
 from lamella.types import FLOATS, Type, is_float
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 UNROLL = 4
 #: Elements of a row that is kept on the stack for its second use.
 LONGEST_ROW = 1 << 14
+#: Elements that an accumulator adds one after the other; more are added in runs, which are joined.
+RUN = 32
 State = list[Lanes]
 
 
@@ -38,6 +44,11 @@ class Accumulator:
         self.operand, self.dtype = eq.operands[0], eq.operands[0].type.dtype
         self.rule: Any = eq.primitive.lower
         self.axes: tuple[int, ...] = eq.attrs.get("axes", (eq.attrs.get("axis"),))
+
+    @property
+    def rounds(self) -> bool:
+        """Does a join round? Sums and products of floats do, extremes do not."""
+        return is_float(self.dtype) and bool(np.isfinite(self.rule.identity(self.dtype)))
 
     def initial(self, width: int) -> State:
         return [Lanes.of(self.code, self.rule.identity(self.dtype), self.dtype).widened(width)]
@@ -60,6 +71,10 @@ class ArgAccumulator(Accumulator):
         super().__init__(emitter, eq)
         extent = self.operand.type.shape[self.axes[0]]
         self.index_dtype = INT32 if extent < np.iinfo(INT32).max else INT64
+
+    @property
+    def rounds(self) -> bool:
+        return False
 
     def initial(self, width: int) -> State:
         low, high = _least(self.dtype), _greatest(self.dtype)
@@ -96,6 +111,78 @@ def accumulator(emitter: Emitter, eq: Equation) -> Accumulator:
         return ArgAccumulator(emitter, eq)
     assert isinstance(eq.primitive.lower, Fold), f"{eq.primitive} is not a fold"
     return Accumulator(emitter, eq)
+
+
+@dataclass
+class Runs:
+    """The loops of a fold, whose `states` hold `copies` accumulators of each of a `group`.
+
+    The rounding error of a sum grows with the additions that follow each other, so a long loop
+    folds runs of RUN steps from the identity and joins their results: blocked summation (N. Higham,
+    Accuracy and Stability of Numerical Algorithms, section 4.2). The tree depends on shapes only.
+    """
+
+    code: Code
+    group: Sequence[Accumulator]
+    copies: int
+    width: int
+
+    def initial(self) -> list[State]:
+        return [a.initial(self.width) for _ in range(self.copies) for a in self.group]
+
+    def loop(
+        self,
+        count: Int,
+        body: Callable[[Int, list[State]], list[State]],
+        states: list[State],
+        each: int = 1,
+        start: Int = 0,
+        longest: int | None = None,
+    ) -> list[State]:
+        """`for i in range(start, count): states = body(i, states)`.
+
+        each: how often a step adds to an accumulator; longest: the most steps, where count and
+        start are not known.
+        """
+        steps = count - start if isinstance(count, int) and isinstance(start, int) else longest
+        assert steps is not None
+        each = min(each, RUN)  # loops inside are cut into runs too
+        if steps * each <= RUN or not any(a.rounds for a in self.group):
+            return self._plain(count, body, states, start)
+        size = max(RUN // each, -(-steps // RUN))
+
+        def run(number: Int, states: list[State]) -> list[State]:
+            first = self.code.add(self.code.mul(number, size), start)
+            if size == 1:
+                return self._joined(states, body(first, self.initial()))
+            last = self.code.minimum(self.code.add(first, size), count)
+            return self._joined(states, self.loop(last, body, self.initial(), each, first, size))
+
+        runs = self.code.sub(count, start) if size == 1 else -(-steps // size)
+        return self._plain(runs, run, states, 0)
+
+    def _plain(
+        self, count: Int, body: Callable[[Int, list[State]], list[State]], states: list[State],
+        start: Int,
+    ) -> list[State]:  # fmt: skip
+        def carry(i: Int, refs: list[str]) -> list[str]:
+            return references(body(i, self.restored(states, refs)))
+
+        carried = [(x.type, x.ref) for state in states for x in state]
+        return self.restored(states, self.code.loop(count, carry, carried, start=start))
+
+    def restored(self, states: list[State], refs: list[str]) -> list[State]:
+        """States like `states`, of the SSA values `refs`."""
+        names = iter(refs)
+        return [[Lanes(self.code, x.dtype, x.width, next(names)) for x in s] for s in states]
+
+    def _joined(self, a: list[State], b: list[State]) -> list[State]:
+        return [self.group[k % len(self.group)].join(x, y) for k, (x, y) in enumerate(zip(a, b))]
+
+
+def references(states: list[State]) -> list[str]:
+    """The SSA names of all accumulators, in order."""
+    return [x.ref for state in states for x in state]
 
 
 def fold(emitter: Emitter, eq: Equation, v: Value, where: tuple[Index, ...]) -> Lanes:
@@ -162,9 +249,9 @@ class Loops:
         vectors = extent // self.lanes
         straight = self.lanes > 1 and vectors <= self.emitter.straight
         self.unroll = max(vectors if straight else min(UNROLL, vectors), 1)
-        states = [a.initial(self.width) for _ in range(self.unroll) for a in self.group]
+        self.runs = Runs(self.code, self.group, self.unroll, self.width)
         self.rows = [self._row_of(a.operand) for a in self.group]
-        states = self._outer(0, [], states)
+        states = self._outer(0, [], self.runs.initial())
         for a, row in zip(self.group, self.rows):
             if row is not None:
                 self.emitter.keep_row(a.operand, self.reduced, self.where, row)
@@ -181,28 +268,18 @@ class Loops:
             t = f"[{self.axes[0].extent} x {register_type(v.type.dtype)}]"
             return self.code.let(f"alloca {t}, align 64")
 
-    # ---- the state of all accumulators as one flat list of SSA values
-
-    def _carried(self, states: list[State]) -> list[tuple[str, str]]:
-        return [(x.type, x.ref) for state in states for x in state]
-
-    def _restored(self, states: list[State], refs: list[str]) -> list[State]:
-        names = iter(refs)
-        return [[Lanes(self.code, x.dtype, x.width, next(names)) for x in s] for s in states]
-
     # ---- loops
 
     def _outer(self, k: int, counters: list[Index], states: list[State]) -> list[State]:
         if k == len(self.axes) - 1:
             return self._inner(counters, states)
+        inside = math.prod(a.extent for a in self.axes[k + 1 :]) // (self.lanes * self.unroll)
 
-        def body(i: Any, refs: list[str]) -> list[str]:
-            inner = self._restored(states, refs)
+        def body(i: Int, states: list[State]) -> list[State]:
             counter = self._counter(i, self.axes[k].extent)
-            return [x for _, x in self._carried(self._outer(k + 1, [*counters, counter], inner))]
+            return self._outer(k + 1, [*counters, counter], states)
 
-        refs = self.code.loop(self.axes[k].extent, body, self._carried(states))
-        return self._restored(states, refs)
+        return self.runs.loop(self.axes[k].extent, body, states, each=max(inside, 1))
 
     def _counter(self, i: Any, extent: int) -> Index:
         if isinstance(i, int):
@@ -214,14 +291,13 @@ class Loops:
         whole = extent // step
         rounds = whole // self.unroll
 
-        def body(t: Any, refs: list[str]) -> list[str]:
-            inner = self._restored(states, refs)
+        def body(t: Int, states: list[State]) -> list[State]:
             base = self._counter(t, rounds) * (self.unroll * step)
             for u in range(self.unroll):
-                inner = self._combine(inner, u, [*counters, base + u * step], step)
-            return [x for _, x in self._carried(inner)]
+                states = self._combine(states, u, [*counters, base + u * step], step)
+            return states
 
-        states = self._restored(states, self.code.loop(rounds, body, self._carried(states)))
+        states = self.runs.loop(rounds, body, states)
         for u, t in enumerate(range(rounds * self.unroll, whole)):
             states = self._combine(states, u, [*counters, Index.of(self.code, t * step)], step)
         if extent % step:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lamella.kernels.emit import Emitter, Leaf
 from lamella.kernels.emit_code import Code
-from lamella.kernels.emit_fold import UNROLL, Accumulator, State, accumulator
+from lamella.kernels.emit_fold import UNROLL, Accumulator, Runs, State, accumulator, references
 from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_lanes import Lanes, register_type
 from lamella.kernels.emit_memory import load, store, tail_mask
@@ -20,6 +20,7 @@ from lamella.kernels.kernel import Kernel, Launch
 from lamella.kernels.loop_map import Map
 from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, needed_by, split
 from lamella.kernels.loop_tile import Tiles, window_tiles
+from lamella.kernels.text import Int
 from lamella.native import Target
 from lamella.program import Program, Value
 from lamella.types import FLOATS, Type
@@ -227,20 +228,19 @@ class Fold:
         """Fold this chunk's units for one kept point, or for some columns of lanes; store them."""
         lanes_at = [self._lanes(start, valid) for start, valid in columns]
         n = len(columns) or self.unroll
-        states = [a.initial(self.width) for _ in range(n) for a in self.group]
+        self.runs = Runs(self.code, self.group, n, self.width)
         chunk = self.chunk
         first = (chunk * self.per_chunk).scalar()
         last = self.code.minimum(self.code.add(first, self.per_chunk), self.units)
         if self.n_chunks == 1:
             first, last = 0, self.units
 
-        def unit(i: Any, refs: list[str]) -> list[str]:
-            inner = self._restored(states, refs)
-            return _refs(self._unit(self._var(i, self.units), at, lanes_at, inner))
+        def unit(i: Int, states: list[State]) -> list[State]:
+            return self._unit(self._var(i, self.units), at, lanes_at, states)
 
-        nonempty = self.units > 0
-        refs = self.code.loop(last, unit, _carried(states), start=first, nonempty=nonempty)
-        states = self._restored(states, refs)
+        each = 1 if self.in_blocks else self._additions(self.prefix)
+        states = self.runs.initial()
+        states = self.runs.loop(last, unit, states, each, first, longest=self.per_chunk)
         if self.in_blocks:
             states = self._leftover(at, states)
         self._store_partial(at, lanes_at, states)
@@ -248,9 +248,13 @@ class Fold:
     def _lanes(self, start: Index, valid: int) -> Index:
         return start + lane(self.code, self.width, valid)
 
-    def _restored(self, states: list[State], refs: list[str]) -> list[State]:
-        names = iter(refs)
-        return [[Lanes(self.code, x.dtype, x.width, next(names)) for x in s] for s in states]
+    def _additions(self, k: int) -> int:
+        """How often the loops from the k-th folded one on add to an accumulator."""
+        inside = math.prod(axis.extent for axis in self.folded[k:])
+        return inside if self.along_kept else inside * max(self._row_blocks(), 1)
+
+    def _row_blocks(self) -> int:
+        return self.lane_axis.extent // (self.width * self.unroll)
 
     def _unit(self, unit: Index, at: At, lanes_at: list[Index], states: list[State]) -> list[State]:
         if self.in_blocks and not self.along_kept:
@@ -287,16 +291,15 @@ class Fold:
     ) -> list[State]:
         axis, size = self.folded[k], self.tiles.size(k)
 
-        def body(i: Any, refs: list[str]) -> list[str]:
-            inner = self._restored(states, refs)
+        def body(i: Int, states: list[State]) -> list[State]:
             if size > 1:
                 with self.tiles.whole(k, i, self.code.depth):
-                    return _refs(self._inner(k + 1, at, lanes_at, inner))
+                    return self._inner(k + 1, at, lanes_at, states)
             here = {**at, **self._split(axis, self._var(i, axis.extent))}
-            return _refs(self._inner(k + 1, here, lanes_at, inner))
+            return self._inner(k + 1, here, lanes_at, states)
 
-        refs = self.code.loop(axis.extent // size, body, _carried(states))
-        states = self._restored(states, refs)
+        each = size * self._additions(k + 1)
+        states = self.runs.loop(axis.extent // size, body, states, each)
         if axis.extent % size:
             with self.tiles.rest(k):
                 states = self._inner(k + 1, at, lanes_at, states)
@@ -304,17 +307,16 @@ class Fold:
 
     def _along_row(self, at: At, states: list[State]) -> list[State]:
         """Lanes along a folded axis: blocks of several vectors, then the rest."""
-        block = self.width * self.unroll
-        whole = self.lane_axis.extent // block
+        block, whole = self.width * self.unroll, self._row_blocks()
 
-        def body(i: Any, refs: list[str]) -> list[str]:
-            inner, start = self._restored(states, refs), self._var(i, whole) * block
+        def body(i: Int, states: list[State]) -> list[State]:
+            start = self._var(i, whole) * block
             for u in range(self.unroll):
                 lanes = self._lanes(start + u * self.width, self.width)
-                inner = self._fold_at(at, lanes, u, inner, self.width)
-            return _refs(inner)
+                states = self._fold_at(at, lanes, u, states, self.width)
+            return states
 
-        states = self._restored(states, self.code.loop(whole, body, _carried(states)))
+        states = self.runs.loop(whole, body, states)
         return self._rest_of_row(at, states)
 
     def _rest_of_row(self, at: At, states: list[State]) -> list[State]:
@@ -333,8 +335,9 @@ class Fold:
             return self._rest_of_row(at, states)
         c = self.chunk.scalar()
         last = self.code.let(f"icmp eq i64 {c}, {self.n_chunks - 1}")
-        refs = self.code.when(last, lambda: _refs(self._rest_of_row(at, states)), _carried(states))
-        return self._restored(states, refs)
+        carried = [(x.type, x.ref) for state in states for x in state]
+        refs = self.code.when(last, lambda: references(self._rest_of_row(at, states)), carried)
+        return self.runs.restored(states, refs)
 
     def _fold_at(
         self, at: At, lanes: Index, u: int, states: list[State], valid: int
@@ -390,11 +393,3 @@ def _as_register(x: Lanes, dtype: np.dtype) -> Lanes:
     if register_type(x.dtype) == register_type(dtype):
         return x.with_dtype(dtype)
     return x.convert_(dtype)
-
-
-def _carried(states: list[State]) -> list[tuple[str, str]]:
-    return [(x.type, x.ref) for state in states for x in state]
-
-
-def _refs(states: list[State]) -> list[str]:
-    return [x.ref for state in states for x in state]

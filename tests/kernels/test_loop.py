@@ -144,6 +144,19 @@ def test_reduction_of_dtypes(dtype: Any, shape: tuple[int, int]) -> None:
         check(lambda x: (ops.sum(x, axes=axes), ops.min(x, axes=axes)), x, rtol=1e-3)  # noqa: B023
 
 
+@pytest.mark.parametrize(("shape", "axes"), [
+    ((49152,), (0,)), ((49152, 10), (0,)), ((30, 49152), (1,)), ((2, 100000, 3), (1, 2)),
+    ((40, 1000, 40), (0, 2)), ((64, 33, 77, 16), (0, 1, 2)),
+])  # fmt: skip
+def test_long_sums_round_as_little_as_pairwise_ones(
+    shape: tuple[int, ...], axes: tuple[int, ...]
+) -> None:
+    x = np.random.default_rng(0).random(shape, dtype="float32")
+    body = program(lambda x: ops.sum(x, axes=axes), typed(*shape))
+    (actual,) = run_loop(body, x)
+    np.testing.assert_allclose(actual, x.sum(axes, dtype="float64"), rtol=8 * 2.0**-24)
+
+
 def test_reduction_of_bool_and_nan() -> None:
     x = np.random.default_rng(0).random((40, 30)) < 0.03
     check(lambda x: (ops.max(x, axes=(1,)), ops.min(x, axes=(1,))), x)
