@@ -10,8 +10,9 @@ chain from their own files, with one more branch in front:
         ...
 
 The chain is found in the syntax tree; nothing on disk changes and line numbers stay those of
-the file. Three more modules are adjusted after they ran. A Keras that does not look as expected
-is an ImportError that says what to install: a half-connected Keras never comes up.
+the file. A few more modules are adjusted after they ran (`adjustments.py`). A Keras that does not
+look as expected is an ImportError that says what to install: a half-connected Keras never comes
+up.
 
 A Keras that loads packages named `keras_<name>` by itself needs none of this: there the finder
 only adds the name to Keras's list.
@@ -20,19 +21,16 @@ only adds the name to Keras's list.
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
 import importlib.machinery
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
 
-NAME = "lamella"
-PACKAGE = "keras_lamella.src"
+from keras_lamella.adjustments import ADJUSTMENTS, NAME, PACKAGE
+
 TESTED = ((3, 15),)
 """The minor versions of Keras whose backend contract `keras_lamella.src` covers, in order."""
 
@@ -143,58 +141,6 @@ class BranchLoader(importlib.machinery.SourceFileLoader):
 
 
 # -- modules adjusted after they ran ---------------------------------------------------------
-
-
-def _add_pluggable_name(config: Any) -> None:
-    if hasattr(config, "_PLUGGABLE_BACKENDS"):
-        config._PLUGGABLE_BACKENDS = frozenset(config._PLUGGABLE_BACKENDS) | {NAME}
-
-
-def _extend_dynamic_backend(backend_utils: Any) -> None:
-    """`DynamicBackend`, used by preprocessing layers, learns our name."""
-    cls = backend_utils.DynamicBackend
-    plain_getattr, plain_set = cls.__getattr__, cls.set_backend
-
-    def __getattr__(self: Any, name: str) -> Any:
-        if self.name == NAME:
-            return getattr(importlib.import_module(PACKAGE), name)
-        return plain_getattr(self, name)
-
-    def set_backend(self: Any, backend: str) -> None:
-        if backend == NAME:
-            self._backend = NAME
-        else:
-            plain_set(self, backend)
-
-    cls.__getattr__, cls.set_backend = __getattr__, set_backend
-
-
-def _serve_mnist_offline(mnist: Any) -> None:
-    """A `mnist.npz` in Keras's cache folder is read by Keras; without one our data is used."""
-    plain = mnist.load_data
-
-    @functools.wraps(plain)
-    def load_data(path: str = "mnist.npz") -> Any:
-        if (_keras_datasets_folder() / path).exists():
-            return plain(path)
-        return importlib.import_module("lamella.datasets.mnist").load_data()
-
-    mnist.load_data = load_data
-
-
-def _keras_datasets_folder() -> Path:
-    """Where `keras.utils.get_file` looks for data sets."""
-    home = Path(sys.modules["keras.src.backend.config"].keras_home()).expanduser()
-    if not os.access(home, os.W_OK):
-        home = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
-    return home / "datasets"
-
-
-ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
-    "keras.src.backend.config": _add_pluggable_name,
-    "keras.src.utils.backend_utils": _extend_dynamic_backend,
-    "keras.src.datasets.mnist": _serve_mnist_offline,
-}
 
 
 class AdjustingLoader(importlib.machinery.SourceFileLoader):

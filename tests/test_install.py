@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import keras_lamella
-from keras_lamella import install
+from keras_lamella import adjustments, install
 from keras_lamella.missing import MissingOp, missing_op
 
 ROOT = Path(keras_lamella.__file__).parent.parent
@@ -258,7 +258,7 @@ def keras_mnist(monkeypatch, tmp_path):
         return "read by Keras", path
 
     module = types.SimpleNamespace(load_data=load_data)
-    install._serve_mnist_offline(module)
+    adjustments._serve_mnist_offline(module)
     return module
 
 

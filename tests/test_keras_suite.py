@@ -70,6 +70,16 @@ def test_missing_packages_are_no_failures(tmp_path, monkeypatch):
     assert records["outcome"] == "uncollectable"
     (records,) = run(tmp_path, monkeypatch, "import keras.module_that_nobody_has").values()
     assert records["outcome"] == "failed"
+    (records,) = run(
+        tmp_path, monkeypatch,
+        "def test(): raise ValueError('this requires more: pip install numpy')",
+    ).values()  # fmt: skip
+    assert records["outcome"] == "failed"
+    (records,) = run(
+        tmp_path, monkeypatch,
+        "def test(): raise ImportError('pip install package-that-nobody-has')",
+    ).values()  # fmt: skip
+    assert records["outcome"] == "skipped"
 
 
 def test_exclusions_cover_failures_and_go_stale(tmp_path):

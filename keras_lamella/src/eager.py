@@ -49,7 +49,7 @@ class EagerStep:
 
 
 class CompiledOrEager:
-    """For models with layers that say they cannot be compiled (`supports_jit`).
+    """For `jit_compile=False`, and layers that say they cannot be compiled (`supports_jit`).
 
     Most can be here. One that asks for the numbers of its input (a lookup of words in TensorFlow,
     say) fails while it is traced, before anything is computed: then steps run eagerly.

@@ -69,7 +69,8 @@ class Trainer(base_trainer.Trainer):
     def _compiled_step(self, step: Callable[[Any], Any], concatenate: bool = False) -> Any:
         if self.run_eagerly:
             return EagerStep(step, concatenate)
-        kind = StepFunction if base_trainer.model_supports_jit(self) else CompiledOrEager
+        surely = self.jit_compile and base_trainer.model_supports_jit(self)
+        kind = StepFunction if surely else CompiledOrEager
         return kind(step, concatenate)
 
     def make_train_function(self, force: bool = False) -> Any:

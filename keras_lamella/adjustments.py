@@ -1,0 +1,122 @@
+"""Modules of Keras that are adjusted after they ran.
+
+Each function takes the module. Like `keras_lamella`, this file imports nothing of Keras: what it
+needs of the backend it fetches when a module has been loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+NAME = "lamella"
+PACKAGE = "keras_lamella.src"
+
+
+def _add_pluggable_name(config: Any) -> None:
+    if hasattr(config, "_PLUGGABLE_BACKENDS"):
+        config._PLUGGABLE_BACKENDS = frozenset(config._PLUGGABLE_BACKENDS) | {NAME}
+
+
+def _extend_dynamic_backend(backend_utils: Any) -> None:
+    """`DynamicBackend`, used by preprocessing layers, learns our name."""
+    cls = backend_utils.DynamicBackend
+    plain_getattr, plain_set = cls.__getattr__, cls.set_backend
+
+    def __getattr__(self: Any, name: str) -> Any:
+        if self.name == NAME:
+            return getattr(importlib.import_module(PACKAGE), name)
+        return plain_getattr(self, name)
+
+    def set_backend(self: Any, backend: str) -> None:
+        if backend == NAME:
+            self._backend = NAME
+        else:
+            plain_set(self, backend)
+
+    cls.__getattr__, cls.set_backend = __getattr__, set_backend
+
+
+def _serve_mnist_offline(mnist: Any) -> None:
+    """A `mnist.npz` in Keras's cache folder is read by Keras; without one our data is used."""
+    plain = mnist.load_data
+
+    @functools.wraps(plain)
+    def load_data(path: str = "mnist.npz") -> Any:
+        if (_keras_datasets_folder() / path).exists():
+            return plain(path)
+        return importlib.import_module("lamella.datasets.mnist").load_data()
+
+    mnist.load_data = load_data
+
+
+def _keras_datasets_folder() -> Path:
+    """Where `keras.utils.get_file` looks for data sets."""
+    home = Path(sys.modules["keras.src.backend.config"].keras_home()).expanduser()
+    if not os.access(home, os.W_OK):
+        home = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
+    return home / "datasets"
+
+
+# -- layers ----------------------------------------------------------------------------------
+
+
+def _equalize_in_a_trace(equalization: Any) -> None:
+    """Keras looks for the first filled bin with `nonzero`, whose shape depends on the data."""
+    cls = equalization.Equalization
+    plain = cls._apply_equalization
+
+    def _apply_equalization(self: Any, channel: Any, hist: Any) -> Any:
+        if self.backend.name != NAME:  # inside a pipeline of TensorFlow
+            return plain(self, channel, hist)
+        total = np.cumsum(hist)
+        first = np.min(np.where(total > 0, total, total[-1]))
+        span = np.maximum(total[-1] - first, 1)
+        table = np.clip(np.round((total - first) * 255 / span), 0, 255)
+        bins = np.clip(channel / 255.0 * (self.bins - 1), 0, self.bins - 1)
+        return np.take(table, bins.astype(np.int32))
+
+    cls._apply_equalization = _apply_equalization
+
+
+class _Table(np.ndarray):
+    """An array that takes attributes."""
+
+
+def _enable_lora_of_int4(embedding: Any) -> None:
+    """`enable_lora` sets `embeddings.trainable`; with int4 that is an array, just unpacked."""
+    cls = embedding.Embedding
+    plain, enable = cls.embeddings.fget, cls.enable_lora
+
+    def embeddings(self: Any) -> Any:
+        table = plain(self)
+        return table.view(_Table) if type(table) is np.ndarray and not self.lora_enabled else table
+
+    @functools.wraps(enable)
+    def enable_lora(self: Any, *args: Any, **kwargs: Any) -> None:
+        cls.embeddings = property(embeddings)
+        try:
+            enable(self, *args, **kwargs)
+        finally:
+            cls.embeddings = property(plain)
+
+    cls.enable_lora = enable_lora
+
+
+_LAYERS = "keras.src.layers"
+ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
+    "keras.src.backend.config": _add_pluggable_name,
+    "keras.src.utils.backend_utils": _extend_dynamic_backend,
+    "keras.src.datasets.mnist": _serve_mnist_offline,
+    f"{_LAYERS}.core.embedding": _enable_lora_of_int4,
+    f"{_LAYERS}.preprocessing.image_preprocessing.equalization": _equalize_in_a_trace,
+}

@@ -1,0 +1,46 @@
+"""Keras's layers that need an adjustment to run on Lamella."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+rng = np.random.default_rng(3)
+
+
+def test_equalization_is_the_same_inside_a_compiled_step():
+    x = rng.integers(0, 200, (4, 6, 5, 3)).astype("float32")
+    layer = keras.layers.Equalization()
+
+    class Wrapped(keras.Model):
+        def call(self, x):
+            return layer(x)
+
+    eager = layer(x)
+    assert eager.max() == 255
+    np.testing.assert_allclose(Wrapped().predict(x, verbose=0), eager)
+
+
+def test_lora_can_be_enabled_on_an_int4_embedding():
+    layer = keras.layers.Embedding(10, 16)
+    layer.build()
+    layer.quantize("int4")
+    before = layer(np.arange(10))
+    layer.enable_lora(2)
+    np.testing.assert_allclose(layer(np.arange(10)), before, atol=1e-6)
+    assert type(layer.embeddings) is np.ndarray
+    assert [w.name for w in layer.trainable_weights] == ["lora_embeddings_a", "lora_embeddings_b"]
+
+
+def test_without_jit_compile_a_step_may_ask_for_numbers():
+    seen = []
+
+    class Watching(keras.Sequential):
+        def train_step(self, data):
+            seen.append(float(keras.ops.sum(data[0])))
+            return super().train_step(data)
+
+    model = Watching([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    model.fit(np.ones((6, 2), "float32"), np.ones((6, 1)), batch_size=3, verbose=0)
+    assert seen == [6.0, 6.0]
