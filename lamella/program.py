@@ -157,6 +157,21 @@ def building(builder: Builder) -> Iterator[Builder]:
         _stack.builders.pop()
 
 
+@contextlib.contextmanager
+def not_building() -> Iterator[None]:
+    """Inside, no Program is being built: what is called there computes."""
+    outer, _stack.builders = _stack.builders, []
+    try:
+        yield
+    finally:
+        _stack.builders = outer
+
+
+def is_entered(builder: Builder) -> bool:
+    """Whether `builder` is the current one or encloses it."""
+    return any(b is builder for b in _stack.builders)
+
+
 def program_of(f: Callable[..., Sequence[Any]], *types: Type) -> Program:
     """The Program that `f` emits for Values of `types`; without the services of a Trace."""
     builder = Builder()

@@ -38,6 +38,8 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
 
 def _from_python(x, dtype):
     """Numbers, nested lists, and the arrays of other libraries."""
+    if hasattr(x, "__lamella_array__"):
+        return convert_to_tensor(x.__lamella_array__(), dtype)
     if hasattr(x, "__array__"):
         return convert_to_tensor(np.asarray(x), dtype)
     leaves = tree.flatten(x)
@@ -46,7 +48,7 @@ def _from_python(x, dtype):
     if dtype is None:
         kinds = (getattr(leaf, "dtype", type(leaf)) for leaf in leaves)
         dtype = DTYPES[dtypes.result_type(*kinds)]
-    if any(isinstance(leaf, Tracer) for leaf in leaves):
+    if any(isinstance(leaf, Tracer) or hasattr(leaf, "__lamella_array__") for leaf in leaves):
         return _stack(x, dtype)
     if dtype.kind == "V" or dtype == DTYPES["bfloat16"]:
         return np.asarray(x).astype(dtype)

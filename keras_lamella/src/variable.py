@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -16,7 +17,7 @@ from keras_lamella.src.tensor import convert_to_tensor
 from lamella.compile.executable import aligned_copy
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
-from lamella.program import current_builder
+from lamella.program import current_builder, not_building
 from lamella.types import Type, dtype_of, type_of
 
 
@@ -42,6 +43,10 @@ class Variable(KerasVariable):
     def _initialize(self, value: Any) -> None:
         self._array = _fresh(value, self._dtype)
         self._shape = self._array.shape
+
+    def _initialize_with_initializer(self, initializer: Any) -> None:
+        with outside_of_steps():  # a layer may be built while a step that uses it is traced
+            super()._initialize_with_initializer(initializer)
 
     def _direct_assign(self, value: Any) -> None:
         scope = _active.scope
@@ -91,6 +96,17 @@ class _Active(threading.local):
 
 
 _active = _Active()
+
+
+@contextlib.contextmanager
+def outside_of_steps() -> Iterator[None]:
+    """Inside, nothing is traced: variables have their arrays, functions compute."""
+    outer, _active.scope = _active.scope, None
+    try:
+        with not_building():
+            yield
+    finally:
+        _active.scope = outer
 
 
 class VariableScope:

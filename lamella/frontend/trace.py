@@ -21,6 +21,7 @@ _LIBRARIES = tuple(
     for folder in (
         _PACKAGE,
         os.path.join(os.path.dirname(_PACKAGE), "keras_lamella"),
+        os.path.join(os.path.dirname(_PACKAGE), "tensorflow_lamella"),
         os.path.join("site-packages", "keras"),
         os.path.dirname(np.__file__),
     )

@@ -1,0 +1,2 @@
+"""Importing this module defines every public name: see tensorflow_lamella.names."""
+

@@ -1,0 +1,1 @@
+"""Tensors, variables, tapes, functions: what every op stands on."""

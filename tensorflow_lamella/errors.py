@@ -1,0 +1,62 @@
+"""tf.errors: the exceptions of TensorFlow's own, and what is raised for things we do not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorflow_lamella.names import export, put
+
+
+@export("errors.OpError")
+class OpError(Exception):
+    """The base of TensorFlow's errors; also `OpError(node_def, op, message)`."""
+
+    error_code = 2
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(args[-1] if args else "")
+        self.message = str(args[-1]) if args else ""
+        self.node_def, self.op = (args[0], args[1]) if len(args) == 3 else (None, None)
+
+
+def _error(name: str, code: int, *bases: type) -> type:
+    made = type(name, (OpError, *bases), {"error_code": code, "__doc__": f"tf.errors.{name}."})
+    made.__module__ = __name__
+    put(made, f"errors.{name}")
+    return made
+
+
+CancelledError = _error("CancelledError", 1)
+UnknownError = _error("UnknownError", 2)
+InvalidArgumentError = _error("InvalidArgumentError", 3, ValueError)
+DeadlineExceededError = _error("DeadlineExceededError", 4)
+NotFoundError = _error("NotFoundError", 5)
+AlreadyExistsError = _error("AlreadyExistsError", 6)
+PermissionDeniedError = _error("PermissionDeniedError", 7)
+ResourceExhaustedError = _error("ResourceExhaustedError", 8)
+FailedPreconditionError = _error("FailedPreconditionError", 9)
+AbortedError = _error("AbortedError", 10)
+OutOfRangeError = _error("OutOfRangeError", 11)
+UnimplementedError = _error("UnimplementedError", 12)
+InternalError = _error("InternalError", 13)
+UnavailableError = _error("UnavailableError", 14)
+DataLossError = _error("DataLossError", 15)
+UnauthenticatedError = _error("UnauthenticatedError", 16)
+
+
+@export("errors.OperatorNotAllowedInGraphError")
+class OperatorNotAllowedInGraphError(TypeError):
+    """A tensor whose numbers are not known was asked for them."""
+
+
+class Unsupported(NotImplementedError):
+    """A part of TensorFlow that Lamella does not have; the message says what to use."""
+
+
+def unsupported(what: str, instead: str) -> Unsupported:
+    """The exception for a symbol or an option that we do not have."""
+    from lamella.frontend.trace import user_line
+
+    line = user_line()
+    at = f" (at {line})" if line else ""
+    return Unsupported(f"{what} is not supported by TensorFlow on Lamella{at}; {instead}")
