@@ -95,6 +95,7 @@ class Fusion:
         self.region_of: dict[Value, Region] = {}
         self.made: dict[Value, Equation] = {}
         self.readers: dict[Value, list[Region]] = {}
+        self.folds: dict[Region, list[Region]] = {}  # those that reduce what a region makes
         self.regions: list[Region] = []
         self.scalars: list[Region] = []  # loops over one element
         self.roots_behind: dict[Value, list[Value]] = {}
@@ -159,6 +160,8 @@ class Fusion:
         region.reads |= sources - {region}
         if family(eq) == "reduction":
             region.axes = folded_axes(eq)
+            for source in sources - {region}:
+                self.folds.setdefault(source, []).append(region)
         for value in eq.results:
             self.region_of[value] = region
             self.made[value] = eq
@@ -167,7 +170,10 @@ class Fusion:
             self.readers.setdefault(root, []).append(region)
 
     def _siblings(self, eq: Equation, roots: set[Value]) -> list[Region]:
-        """Regions that read an array that `eq` reads as well; scalars sit with any scalars."""
+        """Regions that read an array that `eq` reads as well; scalars sit with any scalars.
+
+        Two folds of what one region makes are siblings too: both may compute it again.
+        """
         if eq.results[0].type.size == 1 and family(eq) == "elementwise":
             shape = eq.results[0].type.shape
             return [r for r in self.scalars[: -SIBLINGS - 1 : -1] if r.domain == shape]
@@ -175,6 +181,8 @@ class Fusion:
         for root in roots:
             if root.type.size > 1:
                 found += self.readers.get(root, [])[-SIBLINGS:]
+                if family(eq) == "reduction" and root in self.region_of:
+                    found += self.folds.get(self.region_of[root], [])[-SIBLINGS:]
         return sorted(set(found), key=lambda r: -r.last)[:SIBLINGS]
 
     # ---- may it join -------------------------------------------------------------------------
