@@ -56,23 +56,24 @@ def needed_by(body: Program, outputs: Sequence[Value]) -> list[Equation]:
 
 
 def classify(body: Program) -> list[Outputs]:
-    """The outputs in groups, one nest each."""
-    reductions = [eq for eq in body.equations if eq.primitive.family == "reduction"]
+    """The outputs in groups, one nest each; an output of no elements needs none."""
+    outputs = [v for v in body.outputs if v.type.size]
+    reductions = [eq for eq in needed_by(body, outputs) if eq.primitive.family == "reduction"]
     if not reductions:
-        return _by_shape(body.outputs)
+        return _by_shape(outputs)
     signatures = {(eq.operands[0].type.shape, axes_of(eq)) for eq in reductions}
     size = max(eq.operands[0].type.size for eq in reductions)
-    if len(signatures) > 1:
-        return _each_alone(body, size)
+    if len(signatures) > 1 or any(eq.operands[0].type.size == 0 for eq in reductions):
+        return _each_alone(body, outputs, size)
     ((domain, axes),) = signatures
     kept = tuple(i for i in range(len(domain)) if i not in axes)
     reduced = tuple(domain[i] for i in kept)
     rows, length = math.prod(reduced), math.prod(domain[i] for i in axes)
-    after = {v: bool([e for e in needed_by(body, [v]) if e in reductions]) for v in body.outputs}
-    inner = [v for v in body.outputs if v.type.shape == domain and (domain != reduced)]
-    outer = [v for v in body.outputs if v.type.shape == reduced and v not in inner]
-    if len(inner) + len(outer) < len(body.outputs):
-        return _each_alone(body, size)
+    after = {v: bool([e for e in needed_by(body, [v]) if e in reductions]) for v in outputs}
+    inner = [v for v in outputs if v.type.shape == domain and (domain != reduced)]
+    outer = [v for v in outputs if v.type.shape == reduced and v not in inner]
+    if len(inner) + len(outer) < len(outputs):
+        return _each_alone(body, outputs, size)
     by_row = _is_last(domain, axes)
     if size > SMALL and not (by_row and rows >= 16) and length > 1:
         if any(after[v] for v in inner):
@@ -102,11 +103,11 @@ def _by_shape(outputs: Sequence[Value]) -> list[Outputs]:
     return list(groups.values())
 
 
-def _each_alone(body: Program, size: int) -> list[Outputs]:
+def _each_alone(body: Program, outputs: Sequence[Value], size: int) -> list[Outputs]:
     """A nest for each shape, which computes what it needs anew: right for small bodies only."""
     if size > SMALL and len(body.equations) > 1:
         raise CannotFuse("reductions over different axes")
-    return _by_shape(body.outputs)
+    return _by_shape(outputs)
 
 
 def lanes_of(body: Program, vector_bytes: int) -> int:

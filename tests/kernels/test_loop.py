@@ -217,6 +217,20 @@ def test_elementwise_result_and_its_sums() -> None:
         check(f, normal(*shape), normal(*shape), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(0, 7), (7, 0), (0, 30000), (30000, 0), (1, 300), (300, 1),
+                                   (1, 30000), (30000, 1), (1, 1)])  # fmt: skip
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_fold_of_nothing_or_of_one_beside_other_results(shape: Any, axis: int) -> None:
+    def sums(x: Any) -> Any:
+        y = ops.sum(x, axes=(axis,))
+        return ops.neg(x), y, ops.broadcast(y, shape=shape, axes=(1 - axis,))
+
+    check(sums, normal(*shape))
+    if shape[axis]:
+        check(lambda x: (ops.neg(x), ops.argmax(x, axis=axis), ops.argmin(x, axis=axis)),
+              normal(*shape))  # fmt: skip
+
+
 def test_scalar_loss_of_a_large_batch() -> None:
     def f(x: Any, y: Any) -> Any:
         d = ops.sub(x, y)
