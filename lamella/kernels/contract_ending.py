@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 from lamella.kernels.arithmetic import mask_of
 from lamella.kernels.contract_blocks import Blocks
@@ -109,7 +108,6 @@ class Epilogue:
         self.sums: Lanes  # at the point that is being evaluated
         self.emitter = Emitter(body, self.code, pointers, leaves={result: lambda at: self.sums})
         self.buffer: str | None = None
-        self.places = places(kernel.loops, result.type.shape)
 
     def start_of_chunk(self, blocks: Blocks) -> None:
         """Nothing to find."""
@@ -184,24 +182,19 @@ class Epilogue:
 
     def _point(self, position: dict[str, Index], vector: int, lane: Var, value: str) -> None:
         """Evaluate and store all outputs at one vector of the result."""
-        tile, code = self.kernel.tile, self.code
+        loops, tile, code = self.kernel.loops, self.kernel.tile, self.code
         if not tile.dot:
             along = position[tile.lane] + vector * self.lanes + Index.of(code, lane)
             position = {**position, tile.lane: along.within(self._extent(tile.lane))}
-<<<<<<< Updated upstream
         at = result_index(loops, position, self.result.type.shape, code)
         width = max((i.width for i in at), default=1)
-=======
-        at = self._coordinates(position)
-        width = max(i.width for i in position.values())
->>>>>>> Stashed changes
         if width == 1 and self.lanes > 1:
             whole = vector_type(self.kernel.math.sum, self.lanes)
             value = code.let(f"extractelement {whole} {value}, i64 0")
         self.sums = Lanes(code, self.result.type.dtype, width, value)
         results = [self.emitter.value(v, at) for v in self.body.outputs]
+        where = tuple(Index.of(code, i) for i in at)
         for v, pointer, lanes in zip(self.body.outputs, self.outputs, results):
-<<<<<<< Updated upstream
             store(code, pointer, v.type, where, lanes)
 
 
@@ -248,42 +241,4 @@ def _digits(loops: Loops, position: Mapping[str, Index], stride: int, size: int
         if unit % step or unit % stride or end % unit:
             return None
         found.append((i // (unit // step) % (end // unit)) * (unit // stride))
-=======
-            store(code, pointer, v.type, at, lanes)
-
-    def _coordinates(self, position: dict[str, Index]) -> list[Index]:
-        """The index of the result's element that the axes are at."""
-        if self.places is not None:
-            return [
-                Index.of(self.code, 0) if axis is None else (position[axis] // step) % n
-                for axis, step, n in self.places
-            ]
-        out, shape = self.kernel.loops.out, self.result.type.shape
-        flat = Index.of(self.code, out.offset)
-        for x, i in position.items():
-            flat = flat + i * out[x]
-        flat = flat.within(self.kernel.loops.out_size)
-        return [(flat // s) % n if d else flat // s
-                for d, (s, n) in enumerate(zip(strides_of(shape), shape))]  # fmt: skip
-
-
-def places(loops: Loops, shape: tuple[int, ...]) -> list[tuple[str | None, int, int]] | None:
-    """For each dimension of the result (axis, step, size): its index is axis // step % size.
-
-    None where an axis is not a dimension, or several next to each other.
-    """
-    axes = {x: n for x, n in loops.extents.items() if not loops.summed(x)}
-    if loops.out.offset or prod(axes.values()) != loops.out_size:
-        return None
-    found: list[tuple[str | None, int, int]] = []
-    for stride, n in zip(strides_of(shape), shape):
-        holds = [x for x, extent in axes.items() if stride % loops.out[x] == 0
-                 and stride * n <= loops.out[x] * extent]  # fmt: skip
-        if n == 1:
-            found.append((None, 1, 1))
-        elif len(holds) == 1:
-            found.append((holds[0], stride // loops.out[holds[0]], n))
-        else:
-            return None
->>>>>>> Stashed changes
     return found
