@@ -14,14 +14,17 @@ from lamella.types import FLOATS, is_float
 class Arithmetic:
     """Loads, multiply-adds and stores of one dtype, for one lane or for vectors.
 
-    `element` is the LLVM type in memory, `sum` that of products and sums, `sum_dtype` its dtype.
+    `element` is the LLVM type of operands in memory, `result` that of results, `sum` that of
+    products and sums, `sum_dtype` its dtype; `products` are added by one multiply-add.
     """
 
     def __init__(self, dtype: np.dtype) -> None:
         narrow = dtype in FLOATS and dtype.itemsize == 2
         self.dtype = dtype
         self.sum_dtype = np.dtype(np.float32) if narrow else dtype
-        self.element, self.sum = scalar_type(dtype), scalar_type(self.sum_dtype)
+        self.element = self.result = scalar_type(dtype)
+        self.sum = scalar_type(self.sum_dtype)
+        self.products = 1
         self.floating = is_float(dtype)
 
     def zero(self, lanes: int) -> str:
@@ -41,10 +44,10 @@ class Arithmetic:
         return text.let(f"fpext {here} {x} to {there}")
 
     def narrow(self, text: Text, x: str, lanes: int) -> str:
-        """`sum`s rounded to elements."""
-        if self.element == self.sum:
+        """`sum`s rounded to results."""
+        if self.result == self.sum:
             return x
-        here, there = vector_type(self.element, lanes), vector_type(self.sum, lanes)
+        here, there = vector_type(self.result, lanes), vector_type(self.sum, lanes)
         return text.let(f"fptrunc {there} {x} to {here}")
 
     def splat(self, text: Text, x: str, lanes: int) -> str:
@@ -72,8 +75,8 @@ class Arithmetic:
 
     def store(self, text: Text, pointer: str, x: str, lanes: int = 1,
               mask: str | None = None) -> None:  # fmt: skip
-        """Sums, rounded to elements."""
-        _store(text, pointer, self.narrow(text, x, lanes), self.element, lanes, mask)
+        """Sums, rounded to results."""
+        _store(text, pointer, self.narrow(text, x, lanes), self.result, lanes, mask)
 
     def load_sum(self, text: Text, pointer: str, lanes: int = 1, mask: str | None = None) -> str:
         return _load(text, pointer, self.sum, lanes, mask)

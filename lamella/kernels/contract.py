@@ -1,6 +1,7 @@
 """Contractions: matrix products, einsum and every convolution, from an index map to kernels.
 
-    spec -> gather form      contract_gather.py   each element of the result is written once
+    spec -> pairs            contract_pairs.py    bfloat16: two neighbours are one element
+         -> gather form      contract_gather.py   each element of the result is written once
          -> linear form      contract_nest.py     one stride per loop axis and array, padded boxes
          -> plan             contract_plan.py     register tile, chunks, blocks
          -> kernel           contract_kernel.py, contract_stage.py, contract_tile.py
@@ -18,13 +19,14 @@ from collections.abc import Callable
 from functools import partial
 
 from lamella import indexmap, ops
-from lamella.indexmap import IndexMap
+from lamella.indexmap import IndexMap, Shape
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_ending import Epilogue, Store
 from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
 from lamella.kernels.contract_kernel import ContractionKernel, Ending
 from lamella.kernels.contract_nest import linear_form
+from lamella.kernels.contract_pairs import PairProducts, Pairs, pack_chunks, pack_text, pair_form
 from lamella.kernels.contract_plan import Plan, make_plans
 from lamella.kernels.contract_split import count_blocks
 from lamella.kernels.contract_stage import SLACK, panel_grid, panel_layout, panel_text
@@ -44,12 +46,14 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     """
     eq = _contract_equation(body)
     maps = indexmap.parse(eq.attrs["spec"])
-    math = Arithmetic(eq.results[0].type.dtype)
-    region = Region(body, eq, math, target)
-    plans = _plans(maps, eq, math, target)
+    (a, b, out), dtype = _shapes(eq), eq.results[0].type.dtype
+    pairs = pair_form(maps, a, b, out, dtype, target)
+    math = PairProducts() if pairs else Arithmetic(dtype)
+    region = Region(body, eq, math, target, pairs)
+    plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target)
     if plans is None:
         return region.generic(maps)
-    direct = body.outputs == eq.results and math.element == math.sum
+    direct = body.outputs == eq.results and math.result == math.sum
     if any(p.partials > 1 or (p.accumulates and not direct) for p in plans):
         return region.in_two_steps(plans[0])
     return region.in_one_step(plans)
@@ -77,9 +81,16 @@ def _contract_equation(body: Program) -> Equation:
     return found[0]
 
 
-def _plans(maps: IndexMap, eq: Equation, math: Arithmetic, target: Target) -> list[Plan] | None:
+def _shapes(eq: Equation) -> tuple[Shape, Shape, Shape]:
+    """Of the operands and the result."""
+    (a, b), (out,) = eq.operands, eq.results
+    return a.type.shape, b.type.shape, out.type.shape
+
+
+def _plans(maps: IndexMap, operands: tuple[Shape, Shape], out: Shape, math: Arithmetic,
+           target: Target) -> list[Plan] | None:  # fmt: skip
     """A plan for each nest; None where the generic kernel must do."""
-    a, b, out = (v.type.shape for v in (*eq.operands, *eq.results))
+    a, b = operands
     nests = gather_form(maps, a, b, out)
     if nests is None or 0 in out:
         return None
@@ -105,12 +116,14 @@ def _shared_axis(nests: list[Nest]) -> str | None:
 class Region:
     """Collects the launches of one body and their scratch arrays."""
 
-    def __init__(self, body: Program, eq: Equation, math: Arithmetic, target: Target) -> None:
-        self.body, self.eq, self.math, self.target = body, eq, math, target
+    def __init__(self, body: Program, eq: Equation, math: Arithmetic, target: Target,
+                 pairs: Pairs | None) -> None:  # fmt: skip
+        self.body, self.eq, self.math, self.target, self.pairs = body, eq, math, target, pairs
         self.key = body_key(body, target).replace("loop", "contract", 1)
         self.operands = [body.inputs.index(v) for v in eq.operands]
         self.launches: list[Launch] = []
         self.scratch: list[int] = []
+        self.packed: list[int] = []
 
     def _array(self, nbytes: int) -> int:
         """The argument number of a new scratch array."""
@@ -136,14 +149,26 @@ class Region:
             if block and (v in aligned or j >= len(inputs)):
                 found[j] = block * v.type.dtype.itemsize
         for k, j in enumerate(self.operands):
-            own = plan.operand_block(k)
+            own = plan.operand_block(k) if j in self.packed else None
             if self.operands.count(j) == 1 and own:
                 found[j] = own * self.math.dtype.itemsize
         return found
 
-    def _sources(self, plan: Plan, number: int) -> list[int]:
-        """The arguments that hold the operands: the arrays, or panels made of them."""
+    def _packed(self) -> list[int]:
+        """The arguments that hold the operands: the arrays, or pairs made of them."""
         found = list(self.operands)
+        for k, d in enumerate(self.pairs.packed if self.pairs else ()):
+            if d is not None:
+                shape = self.eq.operands[k].type.shape
+                array = self._array(self.eq.operands[k].type.nbytes + SLACK)
+                make = partial(pack_text, shape, d)
+                self._launch(f"pack {k}", make, pack_chunks(shape, d), 0, found[k], array)
+                found[k] = array
+        return found
+
+    def _sources(self, plan: Plan, number: int) -> list[int]:
+        """The arguments that hold the operands: the arrays or pairs, or panels made of them."""
+        found = list(self.packed)
         for k in (0, 1):
             if plan.shared[k]:
                 access, extents = plan.loops.operands[k].access, plan.loops.extents
@@ -157,6 +182,7 @@ class Region:
 
     def in_one_step(self, plans: list[Plan]) -> Lowered:
         """Every nest with the whole body; nests with the same chunks are one kernel."""
+        self.packed = self._packed()
         sources = [self._sources(plan, i) for i, plan in enumerate(plans)]
         together = len({plan.n_chunks for plan in plans}) == 1
         groups = [range(len(plans))] if together else [[i] for i in range(len(plans))]
@@ -167,7 +193,7 @@ class Region:
             places = [[arguments.index(j) for j in sources[i]] for i in group]
             mine = [plans[i] for i in group]
             make = partial(_body_text, mine, places, self.body, self.eq, self.math)
-            flops = sum(plan.flops for plan in mine)
+            flops = self.math.products * sum(plan.flops for plan in mine)
             blocks = self._blocks(mine[0]) if len(plans) == 1 else None
             name = f"nests {' '.join(map(str, group))}"
             self._launch(name, make, mine[0].n_chunks, flops, *arguments, blocks=blocks)
@@ -175,12 +201,14 @@ class Region:
 
     def in_two_steps(self, plan: Plan) -> Lowered:
         """Sums to a scratch array [part][result], then the rest of the body over it."""
+        self.packed = self._packed()
         out = self.eq.results[0].type
         sources = self._sources(plan, 0)
         sums = Type((plan.partials, *out.shape), self.math.sum_dtype)
         array = self._array(sums.nbytes)
         make = partial(_sums_text, plan, self.math)
-        self._launch("sums", make, plan.n_chunks, plan.flops, *sources, array)
+        flops = self.math.products * plan.flops
+        self._launch("sums", make, plan.n_chunks, flops, *sources, array)
         return self.followed(sums, array)
 
     def generic(self, maps: IndexMap) -> Lowered:

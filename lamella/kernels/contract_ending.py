@@ -45,7 +45,7 @@ class Store:
 
     def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
         kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane
-        scalar = kernel.math.sum if self.wide else kernel.math.element
+        scalar = kernel.math.sum if self.wide else kernel.math.result
         terms = [(code.add(blocks.start[x], i), self.out[x]) for x, i in at.items()]
         corner = code.at(self.target, code.linear(terms, self.out.offset), scalar)
         lanes = 1 if kernel.tile.dot else kernel.tile.lanes
