@@ -103,7 +103,7 @@ def _executable(program: Program, instructions: list[Instruction], lowering: Low
     assembler = Assembler(addresses, slots.slot)
     assembler.emit(instructions)
     serial = work(instructions) < SERIAL_BELOW
-    machine = native.Machine(assembler.code, slots=slots.count, serial=serial)
+    machine = native.Machine(assembler.finish(), slots=slots.count, serial=serial)
     if inspect.wanted("kernels"):
         inspect.say("instructions", machine.listing())
     return Executable(machine, program.in_types, program.out_types, donated, lowering.constants,

@@ -27,28 +27,33 @@ from lamella.types import Type
 
 #: Who does an access: a CALL's chunks are dealt out alike for equal counts; others share nothing.
 HOST, ALL = 0, -1
+#: Kernels of so many chunks and more are shared out while they run.
+SHARED_FROM = 4
 
 
 @dataclass(frozen=True)
 class Access:
-    """Bytes [low, high) of `space`, touched by whoever runs the `chunks`."""
+    """Bytes [low, high) of `space`, touched by whoever runs the `chunks` of call `number`."""
 
     space: object
     low: int
     high: int
     written: bool
     chunks: int
+    number: int
     block: int | None = None
 
-    def conflicts(self, other: Access) -> bool:
-        """Must all threads be done with `other`, in the same space, before this one may begin?"""
+    def meets(self, other: Access) -> bool:
+        """Does one of the two, in the same space, write what the other touches?"""
         if not (self.written or other.written):
             return False
-        if self.low >= other.high or other.low >= self.high:
-            return False
+        return self.low < other.high and other.low < self.high
+
+    def stays_in_thread(self, other: Access) -> bool:
+        """Do equal chunks touch equal blocks, which never leave a thread while both are dealt?"""
         if self.chunks != other.chunks or self.chunks == ALL:
-            return True
-        return self.block is None or self.block != other.block or self.low != other.low
+            return False
+        return self.block is not None and (self.block, self.low) == (other.block, other.low)
 
 
 class Assembler:
@@ -65,10 +70,18 @@ class Assembler:
         self.pending: dict[object, dict[int, list[Access]]] = {}  # by space, by chunks
         self.counter: list[int] = []
         self.kernels: dict[int, Kernel] = {}  # by the number of the instruction that calls them
+        self.dealt: set[int] = set()  # calls whose chunks must stay with the threads they are for
 
     def emit(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
             _EMIT[type(instruction)](self, instruction)
+
+    def finish(self) -> native.Code:
+        """The code; chunks that nothing binds to a thread go to whichever is free."""
+        for number, (position, kernel) in enumerate(self.kernels.items()):
+            if kernel.n_chunks >= SHARED_FROM and number not in self.dealt:
+                self.code.release(position)
+        return self.code
 
     def barrier(self) -> None:
         if self.pending:
@@ -83,31 +96,57 @@ class Assembler:
             self.pending.setdefault(access.space, {}).setdefault(access.chunks, []).append(access)
 
     def _must_wait(self, new: Access) -> bool:
-        return any(
-            any(map(new.conflicts, before))
+        """Must all threads be done with what is pending before this may begin?"""
+        met = [
+            old
             for chunks, before in self.pending.get(new.space, {}).items()
             if chunks != new.chunks or chunks not in (HOST, 1)
-        )
+            for old in before
+            if new.meets(old)
+        ]
+        if not all(map(new.stays_in_thread, met)):
+            return True
+        for old in met:
+            self.dealt |= {old.number, new.number}
+        return False
+
+    def _accesses(
+        self, buffer: Buffer, written: bool, chunks: int, block: int | None = None
+    ) -> list[Access]:
+        """What the next call (or copy) touches of `buffer`: of two partners it may be either, of a
+        window's base any part."""
+        root, number = buffer.root, len(self.kernels)
+        if root.kind != "temporary":
+            block = block if root is buffer else None
+            return [Access(root, 0, 1, written, chunks, number, block)]
+        places = [root] if root.partner is None else [root, root.partner]
+        block = block if root is buffer and root.partner is None else None
+        return [
+            Access("arena", b.offset, b.offset + b.nbytes, written, chunks, number, block)
+            for b in places
+        ]
 
     def _call(self, call: Call) -> None:
         kernel = call.kernel
         self._touch(
             access
             for buffer, written, block in zip(call.arguments, call.written, kernel.blocks)
-            for access in _accesses(buffer, written, kernel.n_chunks, block)
+            for access in self._accesses(buffer, written, kernel.n_chunks, block)
         )
         slots = [self.slot(b) for b in call.arguments]
         self.kernels[len(self.code.instructions)] = kernel
         self.code.call(self.addresses[kernel.key], kernel.n_chunks, slots, name=_label(kernel.key))
 
     def _copy(self, copy: Copy) -> None:
-        self._touch([*_accesses(copy.source, False, ALL), *_accesses(copy.target, True, ALL)])
+        self._touch(
+            [*self._accesses(copy.source, False, ALL), *self._accesses(copy.target, True, ALL)]
+        )
         self.code.copy(self.slot(copy.target), self.slot(copy.source), copy.nbytes)
 
     def _host(self, host: Host) -> None:
         both = [(host.operands, False), (host.results, True)]
         self._touch(a for arrays, written in both for b, _ in arrays
-                    for a in _accesses(b, written, HOST))  # fmt: skip
+                    for a in self._accesses(b, written, HOST))  # fmt: skip
         slots = [self.slot(b) for b, _ in (*host.operands, *host.results)]
         types = [t for _, t in (*host.operands, *host.results)]
         self.code.host(_callback(host.function, types, len(host.operands)), slots)
@@ -136,12 +175,12 @@ class Assembler:
         self.emit(loop.test)
         self.barrier()
         self.code.jump_if_false(self.slot(loop.flag), end)
-        self._touch(_accesses(loop.flag, False, ALL))
+        self._touch(self._accesses(loop.flag, False, ALL))
         self.emit(loop.body)
         self.barrier()
         self.code.jump(again)
         self.code.place(end)
-        self._touch(_accesses(loop.flag, False, ALL))  # others may still be reading it
+        self._touch(self._accesses(loop.flag, False, ALL))  # others may still be reading it
 
     def _switch(self, switch: Switch) -> None:
         self.barrier()
@@ -150,7 +189,7 @@ class Assembler:
         self.code.switch(self.slot(switch.index), labels)
         for label, branch in zip(labels, switch.branches):
             self.code.place(label)
-            self._touch(_accesses(switch.index, False, ALL))
+            self._touch(self._accesses(switch.index, False, ALL))
             self.emit(branch)
             self.barrier()
             self.code.jump(end)
@@ -162,20 +201,6 @@ _EMIT: dict[type, Callable[[Assembler, Any], None]] = {
     Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while,
     Switch: Assembler._switch,
 }  # fmt: skip
-
-
-def _accesses(buffer: Buffer, written: bool, chunks: int, block: int | None = None) -> list[Access]:
-    """What an access to `buffer` touches: of two partners it may be either, of a window's base any
-    part."""
-    root = buffer.root
-    if root.kind != "temporary":
-        return [Access(root, 0, 1, written, chunks, block if root is buffer else None)]
-    places = [root] if root.partner is None else [root, root.partner]
-    stays = root is buffer and root.partner is None
-    return [
-        Access("arena", b.offset, b.offset + b.nbytes, written, chunks, block if stays else None)
-        for b in places
-    ]
 
 
 def _label(key: str) -> str:

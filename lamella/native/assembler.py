@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 OPERANDS = {
     "STOP": (),
     "CALL": ("function", "chunks", "length", "*ids"),
+    "CALL_ANY": ("function", "chunks", "length", "*ids"),
     "BARRIER": (),
     "FOR": ("register", "cell", "count", "end"),
     "END": ("register", "body"),
@@ -98,6 +99,13 @@ class Code:
             raise ValueError(f"{name}: chunks is {chunks}, must be 0 .. {MAX_CHUNKS}")
         self._use(*ids)
         self._add("CALL", f"{name}({_row(ids)}), {chunks} chunks", function, chunks, len(ids), *ids)
+
+    def release(self, number: int) -> None:
+        """Let any thread take any chunk of CALL number `number` of the instructions."""
+        line = self.instructions[number]
+        assert self._words[line.position] == OPCODES["CALL"]
+        self._words[line.position] = OPCODES["CALL_ANY"]
+        line.text = line.text.replace("CALL", "CALL_ANY", 1)
 
     def barrier(self) -> None:
         self._add("BARRIER", "")

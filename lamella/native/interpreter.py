@@ -23,8 +23,15 @@ TEAM = {
     "pointers": 82,
     "params": 83,
     "scratch": 84,
+    "claims": 96,  # one for each thread, CLAIM_WORDS apart: see @claim
 }
-TEAM_WORDS = 96
+CLAIM_WORDS = 16
+
+
+def team_words(threads: int) -> int:
+    """The size of the team's memory."""
+    return TEAM["claims"] + CLAIM_WORDS * threads
+
 
 # Words of a program.
 PROGRAM = {"code": 0, "slots": 1, "host": 2, "scratch": 3, "ticks": 4, "counts": 5}
@@ -72,6 +79,39 @@ BODIES = {
 .do:
   call void %.kernel(ptr %table, ptr %.ids, i64 %.lo, i64 %.hi)
   br label %goto
+""",
+    "CALL_ANY": """
+  %.ids = getelementptr i64, ptr %code, i64 %.next
+  %.after = add i64 %.next, %.length
+  store i64 %.after, ptr %pc.cell
+  %.kernel = inttoptr i64 %.function to ptr
+  %.alone = icmp eq i64 %T, 1
+  br i1 %.alone, label %.whole, label %.several
+.whole:
+  call void %.kernel(ptr %table, ptr %.ids, i64 0, i64 %.chunks)
+  br label %goto
+.several:
+  %.before = load i32, ptr %shared.calls
+  %.number = add i32 %.before, 1
+  store i32 %.number, ptr %shared.calls
+  br label %.part
+.part:  ; first the thread's own chunks, then what others have not begun
+  %.offset = phi i64 [0, %.several], [%.offset.next, %.none]
+  %.far = add i64 %t, %.offset
+  %.whose = urem i64 %.far, %T
+  br label %.more
+.more:
+  %.chunk = call i64 @claim(ptr %team, i64 %T, i64 %.whose, i32 %.number, i64 %.chunks)
+  %.empty = icmp slt i64 %.chunk, 0
+  br i1 %.empty, label %.none, label %.do
+.do:
+  %.end = add i64 %.chunk, 1
+  call void %.kernel(ptr %table, ptr %.ids, i64 %.chunk, i64 %.end)
+  br label %.more
+.none:
+  %.offset.next = add i64 %.offset, 1
+  %.others = icmp ult i64 %.offset.next, %T
+  br i1 %.others, label %.part, label %goto
 """,
     "BARRIER": """
   store i64 %.next, ptr %pc.cell
@@ -228,6 +268,9 @@ HOST_DONE = 1  # what the host function answers when it did not raise
 
 # @share: where thread t's part of nbytes begins, in whole blocks of COPY_BYTES.
 # @barrier: waits for all T threads; all of them get the same answer, 1 when one said stop.
+# @claim: the next chunk of those dealt to thread `whose`, or -1 if all have been claimed. A claim
+# is (number of the CALL_ANY in this run) << 32 | next chunk. All threads count alike: an older
+# number means that nobody has begun, a newer one that all is done.
 HELPERS = """
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
@@ -243,6 +286,48 @@ define internal i64 @share(i64 %nbytes, i64 %t, i64 %T) {
   %start = mul i64 %first, $copy.bytes
   %bounded = call i64 @llvm.umin.i64(i64 %start, i64 %nbytes)
   ret i64 %bounded
+}
+
+define internal i64 @claim(
+    ptr %team, i64 %T, i64 %whose, i32 %number, i64 %chunks) noinline {
+entry:
+  %before = mul i64 %chunks, %whose
+  %last = add i64 %T, -1
+  %from = add i64 %before, %last
+  %to = add i64 %from, %chunks
+  %lo = udiv i64 %from, %T
+  %hi = udiv i64 %to, %T
+  %far = mul i64 %whose, $claim.words
+  %index = add i64 %far, $team.claims
+  %claim = getelementptr i64, ptr %team, i64 %index
+  %first = load atomic i64, ptr %claim monotonic, align 8
+  br label %try
+try:
+  %seen = phi i64 [%first, %entry], [%found, %take]
+  %high = lshr i64 %seen, 32
+  %seen.number = trunc i64 %high to i32
+  %since = sub i32 %number, %seen.number
+  %newer = icmp slt i32 %since, 0
+  br i1 %newer, label %none, label %look
+look:
+  %older = icmp sgt i32 %since, 0
+  %low = and i64 %seen, 4294967295
+  %chunk = select i1 %older, i64 %lo, i64 %low
+  %left = icmp ult i64 %chunk, %hi
+  br i1 %left, label %take, label %none
+take:
+  %next = add i64 %chunk, 1
+  %wide = zext i32 %number to i64
+  %tag = shl i64 %wide, 32
+  %mine = or i64 %tag, %next
+  %pair = cmpxchg ptr %claim, i64 %seen, i64 %mine monotonic monotonic
+  %found = extractvalue {i64, i1} %pair, 0
+  %won = extractvalue {i64, i1} %pair, 1
+  br i1 %won, label %done, label %try
+done:
+  ret i64 %chunk
+none:
+  ret i64 -1
 }
 
 define internal i32 @barrier(ptr %team, i64 %T, i32 %stop) noinline {
@@ -292,6 +377,8 @@ entry:
   %limits = alloca [$depth x i64]
   %pc.cell = alloca i64
   store i64 0, ptr %pc.cell
+  %shared.calls = alloca i32
+  store i32 0, ptr %shared.calls
   %t32 = trunc i64 %t to i32
   %T32 = trunc i64 %T to i32
   $start
@@ -364,6 +451,10 @@ several:
   store i32 0, ptr %stop
   %T.place = getelementptr i64, ptr %team, i64 $team.threads
   %T = load i64, ptr %T.place
+  %claims = getelementptr i64, ptr %team, i64 $team.claims
+  %claims.words = mul i64 %T, $claim.words
+  %claims.bytes = shl i64 %claims.words, 3
+  call void @llvm.memset.p0.i64(ptr %claims, i8 0, i64 %claims.bytes, i1 false)
   call void @start(ptr %team)
   %together = call i64 @$execute(
     ptr %team, ptr %program, ptr %pointers, ptr %params, ptr %scratch, i64 0, i64 %T)
@@ -475,6 +566,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
     constants = {f"team.{name}": str(k) for name, k in TEAM.items()}
     constants |= {f"program.{name}": str(k) for name, k in PROGRAM.items()}
     constants |= {
+        "claim.words": str(CLAIM_WORDS),
         "copy.bytes": str(COPY_BYTES),
         "copy.last": str(COPY_BYTES - 1),
         "alignment": str(ALIGNMENT),

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import interpreter, jit
 from .assembler import ALIGNMENT
-from .interpreter import TEAM, TEAM_WORDS
+from .interpreter import TEAM, team_words
 from .processor import target
 
 MAX_THREADS = 512
@@ -56,7 +56,7 @@ class Team:
         self.lock = threading.Lock()
         self.starting = threading.Lock()
         self.caller = 0  # identity of the thread whose program runs
-        self.memory = aligned(TEAM_WORDS * 8).view(np.int64)
+        self.memory = aligned(8 * team_words(size)).view(np.int64)
         self.memory[TEAM["threads"]] = size
         self.address = self.memory.ctypes.data
         self.threads: list[threading.Thread] = []

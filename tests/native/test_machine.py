@@ -39,6 +39,42 @@ def test_call_runs_every_chunk_once(threads):
         np.testing.assert_array_equal(y, np.where(np.arange(N) < n, x + 1, 0))
 
 
+def release(code):
+    """Let any thread take any chunk of the last instruction, a CALL."""
+    code.release(len(code.instructions) - 1)
+
+
+def test_released_chunks_run_once(threads):
+    """Neither the calls of a row nor the rounds of a loop take a chunk from each other."""
+    for n in (1, 2, 3, 7, N):
+        x, y, z = (np.zeros(N, np.int64) for _ in range(3))
+        code = Code()
+        with code.loop(count=300):
+            for target in (0, 1, 2):
+                code.call(kernel("increment"), n, [target, target])
+                release(code)
+            code.barrier()
+        machine = Machine(code, slots=3)
+        for _ in range(3):
+            machine.run(addresses(x, y, z))
+        for a in (x, y, z):
+            np.testing.assert_array_equal(a, np.where(np.arange(N) < n, 900, 0))
+
+
+@pytest.mark.parametrize("threads", [2], indirect=True)
+def test_a_free_thread_takes_the_chunks_of_a_busy_one(threads):
+    """Chunk 0 waits for all the others, its own thread's among them."""
+    for released in (False, True):
+        done, seen = np.zeros(N, np.int64), np.zeros(1, np.int64)
+        code = Code()
+        code.call(kernel("wait for all"), N, [0, 1])
+        if released:
+            release(code)
+        run(code, done, seen)
+        assert done.all()
+        assert (seen[0] == N - 1) == released
+
+
 def test_barrier_orders_writes_before_reads(threads):
     """1,000 rotations through two buffers: each step reads what other threads wrote."""
     x, y = np.arange(N), np.zeros(N, np.int64)
@@ -336,6 +372,13 @@ def test_listing():
         "  14  END r0",
         "  17  STOP",
     ]
+
+
+def test_listing_of_a_released_call():
+    code = Code()
+    code.call(0, 8, [0], name="add")
+    release(code)
+    assert code.listing() == "   0  CALL_ANY add(0), 8 chunks"
 
 
 def test_mistakes_are_refused():

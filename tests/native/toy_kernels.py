@@ -40,7 +40,46 @@ def elementwise(body):
     return HEAD + _buffer(0) + _buffer(1) + LOOP.replace("BODY", body)
 
 
+#: b0[i] = 1 for each chunk; chunk 0 then waits, not for ever, and stores in b1[0] how many others
+#: are done.
+WAIT_FOR_ALL = """
+  br label %loop
+loop:
+  %i = phi i64 [%lo, %entry], [%next, %goon]
+  %x.at = getelementptr i64, ptr %b0, i64 %i
+  store atomic i64 1, ptr %x.at release, align 8
+  %first = icmp eq i64 %i, 0
+  br i1 %first, label %poll, label %goon
+poll:
+  %tries = phi i64 [0, %loop], [%tries.next, %counted]
+  br label %count
+count:
+  %j = phi i64 [1, %poll], [%j.next, %count]
+  %sum = phi i64 [0, %poll], [%sum.next, %count]
+  %j.at = getelementptr i64, ptr %b0, i64 %j
+  %one = load atomic i64, ptr %j.at acquire, align 8
+  %sum.next = add i64 %sum, %one
+  %j.next = add i64 %j, 1
+  %j.more = icmp ult i64 %j.next, 60
+  br i1 %j.more, label %count, label %counted
+counted:
+  store i64 %sum.next, ptr %b1
+  %tries.next = add i64 %tries, 1
+  %all = icmp eq i64 %sum.next, 59
+  %tired = icmp eq i64 %tries.next, 5000000
+  %stop = or i1 %all, %tired
+  br i1 %stop, label %goon, label %poll
+goon:
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %hi
+  br i1 %more, label %loop, label %end
+end:
+  ret void
+}
+"""
+
 TEXTS = {
+    "wait for all": HEAD + _buffer(0) + _buffer(1) + WAIT_FOR_ALL,
     # b1[i] = b0[i] + 1
     "increment": elementwise("%r = add i64 %x, 1\n  store i64 %r, ptr %y.at"),
     # b1[i] = b0[i] + b1[i]
