@@ -1,0 +1,176 @@
+"""Methods that models had: generators, classes, evaluation by old names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorflow_lamella.keras.logs import metric_names
+
+
+def fit_generator(
+    self: Any, generator: Iterable[Any], steps_per_epoch: int | None = None, epochs: int = 1,
+    verbose: Any = 1, callbacks: Any = None, validation_data: Any = None,
+    validation_steps: int | None = None, samples_per_epoch: int | None = None, **options: Any,
+) -> Any:  # fmt: skip
+    """`fit` on a generator of batches (Keras 1, 2.0 to 2.3, TensorFlow to 2.3).
+
+    Keras 1 counted rows (`samples_per_epoch`, and `nb_val_samples` for the validation).
+    """
+    if samples_per_epoch is not None:
+        generator, rows = _rows_of(generator)
+        steps_per_epoch = -(-samples_per_epoch // rows)
+        if validation_steps is not None and hasattr(validation_data, "__next__"):
+            validation_data, rows = _rows_of(validation_data)
+            validation_steps = -(-validation_steps // rows)
+    return self.fit(
+        generator, steps_per_epoch=steps_per_epoch, epochs=epochs, verbose=verbose,
+        callbacks=callbacks, validation_data=validation_data, validation_steps=validation_steps,
+        **options,
+    )  # fmt: skip
+
+
+def _rows_of(generator: Any) -> tuple[Any, int]:
+    """A generator like this one, and how many rows its batches have."""
+    if hasattr(generator, "batch_size"):
+        return generator, generator.batch_size
+    first = next(generator)
+    x = first[0][0] if isinstance(first[0], (list, tuple)) else first[0]
+    return _from(first, generator), len(x)
+
+
+def _from(first: Any, generator: Iterable[Any]) -> Iterator[Any]:
+    yield first
+    yield from generator
+
+
+def evaluate_generator(
+    self: Any, generator: Any, steps: int | None = None, callbacks: Any = None, verbose: Any = 0
+) -> Any:
+    """`evaluate` on a generator of batches."""
+    return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
+
+def predict_generator(
+    self: Any, generator: Any, steps: int | None = None, callbacks: Any = None, verbose: Any = 0
+) -> Any:
+    """`predict` on a generator of batches."""
+    return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
+
+def predict_classes(self: Any, x: Any, batch_size: int | None = 32, verbose: Any = 0) -> np.ndarray:
+    """The most probable class of each row; for a single sigmoid 0 or 1 (Sequential, to 2.5)."""
+    probabilities = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))
+    if probabilities.shape[-1] > 1:
+        return probabilities.argmax(axis=-1)
+    return (probabilities > 0.5).astype("int32")
+
+
+def predict_proba(self: Any, x: Any, batch_size: int | None = 32, verbose: Any = 0) -> Any:
+    """`predict` (Sequential, to 2.5)."""
+    return self.predict(x, batch_size=batch_size, verbose=verbose)
+
+
+def add_symbolic_loss(self: Any, losses: Any, **_: Any) -> None:
+    """`add_loss` of a functional model on symbolic tensors, as variational encoders call it."""
+    from keras import KerasTensor, tree
+    from keras.src.layers.layer import Layer
+
+    given = [x() if callable(x) else x for x in tree.flatten(losses)]
+    if all(isinstance(x, KerasTensor) for x in given):
+        _attach_losses(self, given)
+    else:
+        Layer.add_loss(self, given)
+
+
+def _attach_losses(model: Any, losses: list[Any]) -> None:
+    """Let the graph of a functional model compute `losses`: they pass beside its first output."""
+    from keras import Function, tree
+
+    from tensorflow_lamella.keras.layers import LossBeside
+
+    first, *others = tree.flatten(model._outputs_struct)
+    outputs = [LossBeside()([first, *losses]), *others]
+    structure = tree.pack_sequence_as(model._outputs_struct, outputs)
+    graph = Function(model._inputs_struct, structure)
+    known = set(map(id, model._operations))
+    for name in ("_outputs_struct", "_outputs", "_nodes", "_nodes_by_depth", "_operations",
+                 "_operations_by_depth"):  # fmt: skip
+        object.__setattr__(model, name, getattr(graph, name))
+    for layer in model.layers:
+        if id(layer) not in known:
+            model._tracker.unlock()
+            model._tracker.track(layer)
+            model._tracker.lock()
+
+
+class shape_of:
+    """`layer.output_shape`, where a layer was called once; a layer may set its own."""
+
+    def __init__(self, tensor: str) -> None:
+        self.tensor = tensor
+
+    def __get__(self, layer: Any, owner: Any = None) -> Any:
+        if layer is None:
+            return self
+        value = getattr(layer, self.tensor)
+        shapes = [tuple(x.shape) for x in value] if isinstance(value, list) else tuple(value.shape)
+        return shapes
+
+
+METHODS: dict[str, dict[str, Any]] = {
+    "Model": {
+        "fit_generator": fit_generator,
+        "evaluate_generator": evaluate_generator,
+        "predict_generator": predict_generator,
+        "predict_classes": predict_classes,
+        "predict_proba": predict_proba,
+        "metrics_names": property(metric_names),
+    },
+    "Layer": {
+        "output_shape": shape_of("output"),
+        "input_shape": shape_of("input"),
+        "updates": property(lambda self: []),
+        "get_input_at": lambda self, index: self._inbound_nodes[index].input_tensors[0],
+        "get_output_at": lambda self, index: self._inbound_nodes[index].output_tensors[0],
+    },
+}
+"""Methods and attributes that are given back, by class."""
+
+
+def keeps_batch_shape(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's `batch_input_shape=(rows, ...)`: the size of the batch is fixed."""
+
+    @functools.wraps(plain)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        shape = kwargs.pop("batch_input_shape", None)
+        rows = kwargs.pop("batch_size", None)
+        if shape is None and rows is not None and kwargs.get("input_shape") is not None:
+            shape = (rows, *kwargs["input_shape"])
+        if shape is not None:
+            kwargs["input_shape"] = tuple(shape[1:])
+        plain(self, *args, **kwargs)
+        if shape is not None:
+            object.__setattr__(self, "_batch_input_shape_arg", tuple(shape))
+
+    __init__.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]
+    return __init__
+
+
+def with_batch_shape(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """`Sequential.add` that gives the model the batch size of its first layer."""
+
+    @functools.wraps(plain)
+    def add(self: Any, layer: Any, *args: Any, **kwargs: Any) -> None:
+        from keras.layers import InputLayer
+
+        shape = getattr(layer, "_batch_input_shape_arg", None)
+        if shape is not None and shape[0] is not None and not self._layers:
+            plain(self, InputLayer(batch_shape=shape))
+        plain(self, layer, *args, **kwargs)
+
+    return add

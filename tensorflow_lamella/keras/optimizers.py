@@ -1,0 +1,49 @@
+"""Optimizers as they were: `lr`, and `decay`, which lowers the rate with every step."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+
+def install() -> None:
+    """`optimizer.lr` and `decay=` on every optimizer."""
+    from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+    plain_init, plain_rate = BaseOptimizer.__init__, BaseOptimizer._get_current_learning_rate
+    plain_config = BaseOptimizer.get_config
+
+    @functools.wraps(plain_init)
+    def __init__(self: Any, learning_rate: Any, *args: Any, **kwargs: Any) -> None:
+        decay = kwargs.pop("decay", None)
+        learning_rate = kwargs.pop("lr", learning_rate)
+        if isinstance(learning_rate, int):
+            learning_rate = float(learning_rate)
+        for name in ("clipnorm", "clipvalue"):  # zero meant no clipping
+            if kwargs.get(name) == 0:
+                kwargs.pop(name)
+        plain_init(self, learning_rate, *args, **kwargs)
+        object.__setattr__(self, "decay", float(decay or 0.0))
+
+    @functools.wraps(plain_rate)
+    def current_rate(self: Any) -> Any:
+        rate = plain_rate(self)
+        if not getattr(self, "decay", 0.0):
+            return rate
+        from keras import ops
+
+        steps = ops.cast(self.iterations, rate.dtype)
+        return rate / (1.0 + self.decay * steps)
+
+    @functools.wraps(plain_config)
+    def get_config(self: Any) -> dict[str, Any]:
+        config = plain_config(self)
+        return {**config, "decay": self.decay} if getattr(self, "decay", 0.0) else config
+
+    def set_rate(self: Any, value: Any) -> None:
+        self.learning_rate = value
+
+    BaseOptimizer.__init__ = __init__
+    BaseOptimizer._get_current_learning_rate = current_rate
+    BaseOptimizer.get_config = get_config
+    BaseOptimizer.lr = property(lambda self: self._learning_rate, set_rate)
