@@ -112,11 +112,27 @@ def _enable_lora_of_int4(embedding: Any) -> None:
     cls.enable_lora = enable_lora
 
 
+def _keep_directions(bidirectional: Any) -> None:
+    """Both directions in one loop: Keras forgets that the forward layer may itself go backwards."""
+    cls = bidirectional.Bidirectional
+    for name in ("_can_attempt_fused_lstm", "_can_attempt_fused_gru"):
+        setattr(cls, name, _unless_backwards(getattr(cls, name)))
+
+
+def _unless_backwards(plain: Callable[..., bool]) -> Callable[..., bool]:
+    @functools.wraps(plain)
+    def can_attempt(self: Any, *args: Any, **kwargs: Any) -> bool:
+        return not self.forward_layer.go_backwards and plain(self, *args, **kwargs)
+
+    return can_attempt
+
+
 _LAYERS = "keras.src.layers"
 ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.backend.config": _add_pluggable_name,
     "keras.src.utils.backend_utils": _extend_dynamic_backend,
     "keras.src.datasets.mnist": _serve_mnist_offline,
     f"{_LAYERS}.core.embedding": _enable_lora_of_int4,
+    f"{_LAYERS}.rnn.bidirectional": _keep_directions,
     f"{_LAYERS}.preprocessing.image_preprocessing.equalization": _equalize_in_a_trace,
 }

@@ -96,17 +96,22 @@ def lstm(
         raise NotImplementedError
 
     kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
+    cell = _lstm_cell(recurrent_kernel, activation, recurrent_activation)
+    projected = _project(inputs, kernel, bias)
+    states = initial_state_h, initial_state_c
+    return _loop(cell, projected, states, return_sequences, go_backwards, unroll)
+
+
+def _lstm_cell(recurrent_kernel: Any, activation: Any, recurrent_activation: Any) -> Any:
+    """`cell(x, (h, c)) -> (h, c)` with x the projected input; all may have leading axes."""
 
     def cell(x: Any, states: Any) -> Any:
         h, c = states
         i, f, g, o = np.split(x + h @ recurrent_kernel, 4, axis=-1)
         c = recurrent_activation(f) * c + recurrent_activation(i) * activation(g)
-        h = recurrent_activation(o) * activation(c)
-        return h, (h, c)
+        return recurrent_activation(o) * activation(c), c
 
-    projected = _project(inputs, kernel, bias)
-    return _fused_loop(cell, projected, (initial_state_h, initial_state_c), return_sequences,
-                       go_backwards, unroll)  # fmt: skip
+    return cell
 
 
 def gru(
@@ -124,29 +129,36 @@ def gru(
     if mask is not None:
         raise NotImplementedError
     kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
-    units = recurrent_kernel.shape[0]
-    input_bias, inner_bias = (bias, None) if bias is None or not reset_after else (bias[0], bias[1])
+    outer, inner = (bias, None) if bias is None or not reset_after else (bias[0], bias[1])
+    cell = _gru_cell(recurrent_kernel, inner, activation, recurrent_activation, reset_after)
+    projected = _project(inputs, kernel, outer)
+    return _loop(cell, projected, (initial_state,), return_sequences, go_backwards, unroll)
+
+
+def _gru_cell(recurrent_kernel: Any, bias: Any, activation: Any, recurrent_activation: Any,
+              reset_after: bool) -> Any:  # fmt: skip
+    """`cell(x, (h,)) -> (h,)`; bias: of h @ recurrent_kernel, or None."""
+    units = recurrent_kernel.shape[-2]
 
     def reset_before(x: Any, h: Any) -> Any:
-        x_zr, x_h = x[:, : 2 * units], x[:, 2 * units :]
-        zr = recurrent_activation(x_zr + h @ recurrent_kernel[:, : 2 * units])
+        x_zr, x_h = x[..., : 2 * units], x[..., 2 * units :]
+        zr = recurrent_activation(x_zr + h @ recurrent_kernel[..., : 2 * units])
         z, r = np.split(zr, 2, axis=-1)
-        return z, activation(x_h + (r * h) @ recurrent_kernel[:, 2 * units :])
+        return z, activation(x_h + (r * h) @ recurrent_kernel[..., 2 * units :])
 
     def reset_afterwards(x: Any, h: Any) -> Any:
         inner = h @ recurrent_kernel
-        inner = inner if inner_bias is None else inner + inner_bias
-        z, r = np.split(recurrent_activation(x[:, : 2 * units] + inner[:, : 2 * units]), 2, axis=-1)
-        return z, activation(x[:, 2 * units :] + r * inner[:, 2 * units :])
+        inner = inner if bias is None else inner + bias
+        zr = recurrent_activation(x[..., : 2 * units] + inner[..., : 2 * units])
+        z, r = np.split(zr, 2, axis=-1)
+        return z, activation(x[..., 2 * units :] + r * inner[..., 2 * units :])
 
     def cell(x: Any, states: Any) -> Any:
         (h,) = states
         z, candidate = (reset_afterwards if reset_after else reset_before)(x, h)
-        h = z * h + (1 - z) * candidate
-        return h, (h,)
+        return (z * h + (1 - z) * candidate,)
 
-    projected = _project(inputs, kernel, input_bias)
-    return _fused_loop(cell, projected, (initial_state,), return_sequences, go_backwards, unroll)
+    return cell
 
 
 def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
@@ -155,23 +167,92 @@ def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
     return projected if bias is None else projected + bias
 
 
-def _fused_loop(cell: Callable[..., Any], projected: Any, states: tuple[Any, ...],
-                return_sequences: bool, go_backwards: bool, unroll: bool) -> Any:  # fmt: skip
-    last, outputs, states = rnn(
-        cell, projected, states, go_backwards=go_backwards, unroll=unroll, time_major=True,
-        return_all_outputs=return_sequences,
-    )  # fmt: skip
+def _loop(cell: Callable[..., Any], projected: Any, states: Any, return_sequences: bool,
+          go_backwards: bool, unroll: bool) -> tuple[Any, Any, list[Any]]:  # fmt: skip
+    """Last output, outputs (batch, time, units) in the order of the steps, final states.
+
+    projected: (time, ..., gates); the output is the first state.
+    """
+
+    def step(states: Any, x: Any) -> Any:
+        new = tuple(n.astype(s.dtype) for n, s in zip(cell(x, states), states))
+        return new, new[0] if return_sequences else None
+
+    states, outputs = scan(
+        step, tuple(_tensors(*states)), projected, reverse=go_backwards, unroll=bool(unroll)
+    )
+    last = states[0]
+    if not return_sequences:
+        outputs = last[None]
+    elif go_backwards:
+        outputs = _flip(outputs)
     return last, _swap(outputs), list(states)
 
 
-def bidirectional_lstm(*args: Any, **kwargs: Any) -> Any:
-    """Not fused here: Keras runs the two directions one after the other."""
-    raise NotImplementedError
+def bidirectional_lstm(
+    inputs: Any, fwd_initial_state_h: Any, fwd_initial_state_c: Any, bwd_initial_state_h: Any,
+    bwd_initial_state_c: Any, mask: Any, fwd_kernel: Any, fwd_recurrent_kernel: Any,
+    fwd_bias: Any, bwd_kernel: Any, bwd_recurrent_kernel: Any, bwd_bias: Any,
+    activation: Callable[[Any], Any], recurrent_activation: Callable[[Any], Any],
+    return_sequences: bool = False, unroll: bool = False,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Both directions as one loop over arrays with an axis of two directions.
+
+    Returns what `lstm` does, for each direction; outputs are in the order of the inputs.
+    """
+    if mask is not None:
+        raise NotImplementedError
+    kernel = _pair(fwd_kernel, bwd_kernel)
+    recurrent_kernel = _pair(fwd_recurrent_kernel, bwd_recurrent_kernel)
+    bias = None if fwd_bias is None else _pair(fwd_bias, bwd_bias)
+    cell = _lstm_cell(recurrent_kernel, activation, recurrent_activation)
+    states = (_pair(fwd_initial_state_h, bwd_initial_state_h),
+              _pair(fwd_initial_state_c, bwd_initial_state_c))  # fmt: skip
+    projected = _project_both(inputs, kernel, bias)
+    return _both_ways(_loop(cell, projected, states, return_sequences, False, unroll))
 
 
-def bidirectional_gru(*args: Any, **kwargs: Any) -> Any:
-    """Not fused here: Keras runs the two directions one after the other."""
-    raise NotImplementedError
+def bidirectional_gru(
+    inputs: Any, fwd_initial_state: Any, bwd_initial_state: Any, mask: Any, fwd_kernel: Any,
+    fwd_recurrent_kernel: Any, fwd_bias: Any, bwd_kernel: Any, bwd_recurrent_kernel: Any,
+    bwd_bias: Any, activation: Callable[[Any], Any], recurrent_activation: Callable[[Any], Any],
+    return_sequences: bool = False, unroll: bool = False, reset_after: bool = True,
+) -> tuple[Any, Any]:  # fmt: skip
+    """As `bidirectional_lstm`, of `gru`."""
+    if mask is not None:
+        raise NotImplementedError
+    kernel = _pair(fwd_kernel, bwd_kernel)
+    recurrent_kernel = _pair(fwd_recurrent_kernel, bwd_recurrent_kernel)
+    outer, inner = None if fwd_bias is None else _pair(fwd_bias, bwd_bias), None
+    if outer is not None and reset_after:
+        outer, inner = outer[:, 0], outer[:, 1:]
+    cell = _gru_cell(recurrent_kernel, inner, activation, recurrent_activation, reset_after)
+    projected = _project_both(inputs, kernel, outer)
+    states = (_pair(fwd_initial_state, bwd_initial_state),)
+    return _both_ways(_loop(cell, projected, states, return_sequences, False, unroll))
+
+
+def _pair(forward: Any, backward: Any) -> Any:
+    """One array with the axis of directions in front."""
+    return np.stack(_tensors(forward, backward))
+
+
+def _project_both(inputs: Any, kernel: Any, bias: Any) -> Any:
+    """(time, direction, batch, gates); the second direction sees the inputs from the last one on.
+
+    kernel (2, features, gates), bias (2, gates) or None.
+    """
+    both = np.stack([inputs, np.flip(inputs, axis=1)])
+    projected = np.einsum("dbti,dij->tdbj", both, kernel)
+    return projected if bias is None else projected + bias[:, None]
+
+
+def _both_ways(result: tuple[Any, Any, list[Any]]) -> tuple[Any, Any]:
+    """What `_loop` returns, taken apart: outputs are (direction, time, batch, units)."""
+    last, outputs, states = result
+    forward, backward = _swap(outputs[0]), _swap(np.flip(outputs[1], axis=0))
+    return ((last[0], forward, [s[0] for s in states]),
+            (last[1], backward, [s[1] for s in states]))  # fmt: skip
 
 
 def cudnn_ok(*args: Any, **kwargs: Any) -> bool:

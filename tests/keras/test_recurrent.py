@@ -1,0 +1,94 @@
+"""Recurrent layers against a loop over their cell, and both directions in one loop."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+rng = np.random.default_rng(4)
+X = rng.normal(size=(3, 7, 5)).astype("float32")
+CELLS = {
+    "lstm": lambda **k: keras.layers.LSTM(4, **k),
+    "gru": lambda **k: keras.layers.GRU(4, **k),
+    "gru before": lambda **k: keras.layers.GRU(4, reset_after=False, **k),
+    "no bias": lambda **k: keras.layers.LSTM(4, use_bias=False, **k),
+}
+
+
+def by_steps(layer, x):
+    """The outputs of all steps and the last states, from the cell alone."""
+    states = layer.cell.get_initial_state(len(x))
+    states = states if isinstance(states, list) else [states]
+    outputs = []
+    for t in reversed(range(x.shape[1])) if layer.go_backwards else range(x.shape[1]):
+        output, states = layer.cell(x[:, t], states)
+        outputs.append(output)
+    return np.stack(outputs, axis=1), states
+
+
+def randomized(layer):
+    layer.build(X.shape)
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    return layer
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("kind", CELLS)
+def test_outputs_and_states(kind, go_backwards):
+    layer = randomized(
+        CELLS[kind](return_sequences=True, return_state=True, go_backwards=go_backwards)
+    )
+    expected, states = by_steps(layer, X)
+    outputs, *last = layer(X)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+    for x, y in zip(last, states, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("kind", CELLS)
+def test_two_directions(kind, unroll):
+    both = randomized(
+        keras.layers.Bidirectional(
+            CELLS[kind](return_sequences=True, return_state=True, unroll=unroll), merge_mode=None
+        )
+    )
+    forward, backward = by_steps(both.forward_layer, X), by_steps(both.backward_layer, X)
+    states = [*forward[1], *backward[1]]
+    model = keras.Sequential([keras.Input(X.shape[1:]), both])
+    for outputs in (both(X), model.predict(X, verbose=0)):
+        for x, y in zip(outputs, [forward[0], backward[0][:, ::-1], *states], strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_training_in_one_loop_is_training_in_two(kind):
+    """A mask of ones makes Keras run the directions one after the other."""
+    y = rng.normal(size=(3, 8)).astype("float32")
+    weights, losses = [], []
+    for masked in (False, True):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input(X.shape[1:])
+        mask = keras.ops.ones((3, 7), "bool") if masked else None
+        outputs = keras.layers.Bidirectional(CELLS[kind]())(inputs, mask=mask)
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        losses.append(model.fit(X, y, epochs=3, batch_size=3, verbose=0).history["loss"])
+        weights.append(model.get_weights())
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_forward_layer_that_goes_backwards():
+    both = randomized(
+        keras.layers.Bidirectional(
+            keras.layers.LSTM(4, go_backwards=True),
+            backward_layer=keras.layers.LSTM(4),
+            merge_mode=None,
+        )
+    )
+    forward, backward = both(X)
+    np.testing.assert_allclose(forward, by_steps(both.forward_layer, X)[0][:, -1], rtol=1e-4)
+    np.testing.assert_allclose(backward, by_steps(both.backward_layer, X)[0][:, -1], rtol=1e-4)
