@@ -12,7 +12,15 @@ from lamella.kernels.emit_index import Index, Var, lane
 from lamella.kernels.emit_memory import store
 from lamella.kernels.emit_probe import Axis
 from lamella.kernels.kernel import Kernel, Launch
-from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, needed_by, split
+from lamella.kernels.loop_plan import (
+    Outputs,
+    Space,
+    chunk_count,
+    cost_of,
+    lanes_of,
+    needed_by,
+    split,
+)
 from lamella.kernels.loop_tile import Tiles, transposed_tiles, window_tiles
 from lamella.native import Target
 from lamella.program import Program, Value
@@ -116,7 +124,7 @@ class Map:
         )
 
     def _plan_units(self) -> None:
-        wanted = chunk_count(self.elements)
+        wanted = chunk_count(self.elements, cost_of(self.equations))
         block = self.width * self.unroll
         rows = math.prod(a.extent for a in self.loops)
         self.blocks_in_row = self.extent // block

@@ -15,6 +15,8 @@ from lamella.types import FLOATS
 
 SMALL = 1 << 14  # up to this many elements one chunk does all
 CHUNK = 1 << 14  # elements of one chunk, about
+CHUNK_COST = 40_000  # operations of one chunk, about: two microseconds of them
+COSTLY = 8  # operations that an exp, a division or a square root counts as
 CHUNKS = 64  # at most
 Shape = tuple[int, ...]
 
@@ -157,9 +159,16 @@ class Space:
         return score
 
 
-def chunk_count(elements: int) -> int:
-    """How many chunks to cut this much work into."""
-    return max(1, min(CHUNKS, elements // CHUNK))
+def chunk_count(elements: int, cost: int = 0) -> int:
+    """How many chunks to cut this much work into; cost: operations on each element."""
+    wanted = max(elements // CHUNK, elements * cost // CHUNK_COST)
+    return max(1, min(CHUNKS, wanted))
+
+
+def cost_of(equations: Sequence[Equation]) -> int:
+    """Operations that elementwise equations take on an element, roughly."""
+    found = [eq for eq in equations if eq.primitive.family == "elementwise"]
+    return sum(1 if "cheap" in eq.primitive.traits else COSTLY for eq in found)
 
 
 def split(total: int, parts: int) -> tuple[int, int]:

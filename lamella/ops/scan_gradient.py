@@ -149,9 +149,10 @@ class ScanGradient:
         sums = self._sums()
         carry = {g: c for g, c in zip(body.gs, body.cotangents[self.n_consts : self.first])
                  if g is not None}  # fmt: skip
-        rows = [g for g in body.cotangents[self.first :] if g is not None]
+        rows = dict.fromkeys(g for g in body.cotangents[self.first :] if g is not None)
         operands = list(dict.fromkeys(v for s in sums if s for v in s.operands))
-        kept = [v for v in operands if v not in self.whole and not self._is_forward(v)]
+        kept = [v for v in operands
+                if v not in self.whole and v not in rows and not self._is_forward(v)]  # fmt: skip
         results = [*(c for c in carry.values() if c is not None), *rows, *kept]
         results += [v for s in sums if s for v in s.accumulated]
         equations = live(body.backward, results)
@@ -164,7 +165,7 @@ class ScanGradient:
         slices = self._slices(equations, results)
         program = self._backward_body(fixed, carry, sums, slices, equations, [*rows, *kept])
         out = self._backward_scan(program, self._hoist(fixed), carry, sums, slices)
-        return self._cotangents(out, carry, sums, kept)
+        return self._cotangents(out, carry, sums, [*rows, *kept])
 
     # ---- kinds of values
 
@@ -281,15 +282,14 @@ class ScanGradient:
         )  # fmt: skip
 
     def _cotangents(
-        self, out: Sequence[Value], carry: Any, sums: Any, kept: Any
+        self, out: Sequence[Value], carry: Any, sums: Any, stacked: Any
     ) -> tuple[Any, ...]:
         """The results of the backward scan in the order of the operands."""
         rest = iter(out)
         g_carry = {g: next(rest) for g in carry}
         totals = [next(rest) if s and s.accumulated else None for s in sums]
-        cotangents = self.body.cotangents
-        g_xs = [None if c is None else next(rest) for c in cotangents[self.first :]]
-        self.whole.update(zip(kept, rest))
+        self.whole.update(zip(stacked, rest))
+        g_xs = [None if c is None else self.whole[c] for c in self.body.cotangents[self.first :]]
         g_consts = [s and s.finish(total, self.whole) for s, total in zip(sums, totals)]
         return *g_consts, *(g_carry.get(g) for g in self.body.gs[: self.n_carry]), *g_xs
 
