@@ -77,6 +77,12 @@ class StepFunction:
         results = [self._run_block(x) if isinstance(x, Block) else self._run_batch(x) for x in data]
         return join(results) if self._concatenate else results[-1]
 
+    def compiled(self, batch: Any) -> Callable[[Sequence[np.ndarray]], Any]:
+        """The step for batches of these types, as a function of the batch's arrays."""
+        arrays, structure = optree.tree_flatten(batch)
+        found = self._get("batch", arrays, structure)
+        return lambda arrays: _run(found, arrays, 1, {})
+
     def _run_batch(self, batch: Any) -> Any:
         leaves, structure = optree.tree_flatten(batch)
         arrays = [batch_array(x) for x in leaves]

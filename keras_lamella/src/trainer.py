@@ -16,6 +16,7 @@ from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
+from keras_lamella.src.calls import UNKNOWN, Calls
 from keras_lamella.src.data import BlockIterator
 from keras_lamella.src.eager import CompiledOrEager, EagerStep
 from keras_lamella.src.gradients import gradients
@@ -31,6 +32,13 @@ class Trainer(base_trainer.Trainer):
         self.test_function: Any = None
         self.predict_function: Any = None
         self._eval_epoch_iterator: Any = None
+        self._calls = Calls(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras's call, or compiled code that does the same."""
+        calls = self.__dict__.get("_calls")
+        out = UNKNOWN if calls is None else calls(args, kwargs)
+        return super().__call__(*args, **kwargs) if out is UNKNOWN else out
 
     # ---- one step ------------------------------------------------------------------------------
 
