@@ -4,13 +4,15 @@
 
 It shows derivatives with respect to a model's inputs: `lamella.grad` of the loss over
 `model.stateless_call`, compiled by `lamella.jit`, moves every pixel by EPSILON in the direction
-that raises the loss (the fast gradient sign method, Goodfellow and others, 2015). The second network is
-trained on such images, made anew in each step inside `train_step`.
+that raises the loss (the fast gradient sign method, Goodfellow and others, 2015). The second
+network is trained on such images, made anew in each step inside `train_step`.
 
 Data: MNIST, inside Lamella (LeCun and Cortes, CC BY-SA 3.0).
 Score: the ordinary network has accuracy 0.981 and 0.128 under attack; the hardened one 0.980 and
 0.874. A minute for both.
 """
+
+from functools import partial
 
 import keras
 import numpy as np
@@ -60,7 +62,7 @@ def main() -> None:
     for name, kind in (("ordinary", keras.Model), ("hardened", Hardened)):
         model = build(kind)
         model.fit(x, y, batch_size=128, epochs=3, verbose=2)
-        attacked = lamella.jit(lambda x, y: attack(model, x, y))(x_test, y_test)
+        attacked = lamella.jit(partial(attack, model))(x_test, y_test)
         clean, deceived = (
             model.evaluate(images, y_test, batch_size=500, verbose=0)[1]
             for images in (x_test, np.asarray(attacked))
