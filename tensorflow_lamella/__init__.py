@@ -10,6 +10,6 @@ README.md in this folder says how it is made.
 """
 
 import lamella  # makes Lamella the backend of Keras
-from tensorflow_lamella.install import install
+from tensorflow_lamella.install import announce, install
 
-__all__ = ["install"]
+__all__ = ["announce", "install"]

@@ -5,11 +5,14 @@ import importlib
 PARTS = """
 errors
 core.function core.shape core.spec core.tape core.tensor core.variable
+data.dataset data.sources
 ops.activations ops.construct ops.control ops.convolution ops.elementwise ops.indexing ops.layout
 ops.linalg ops.program ops.random ops.reduce
+datasets.input_data datasets.learn
 """.split()
 
 for _part in PARTS:
     importlib.import_module(f"tensorflow_lamella.{_part}")
 
-importlib.import_module("tensorflow_lamella.core.keras_bridge").connect()
+for _part in ("core.keras_bridge", "data.adapter"):
+    importlib.import_module(f"tensorflow_lamella.{_part}").connect()

@@ -100,6 +100,7 @@ class Finder:
         maker = _maker(name)
         if maker is None:
             return None
+        importlib.import_module("tensorflow_lamella.api")  # the names, when they are asked for
         module = maker(name)
         if module is None:
             return None
@@ -140,6 +141,17 @@ def install() -> None:
             "tensorflow was imported before tensorflow_lamella.install(); put the call above the "
             "first `import tensorflow`, or start the program with `lamella run`"
         )
-    importlib.import_module("tensorflow_lamella.api")
-    if not any(getattr(finder, "tensorflow_lamella", False) for finder in sys.meta_path):
+    if not _installed():
         sys.meta_path.insert(0, Finder())
+    importlib.import_module("tensorflow_lamella.keras").install()
+
+
+def _installed() -> bool:
+    return any(getattr(finder, "tensorflow_lamella", False) for finder in sys.meta_path)
+
+
+def announce(source: str) -> None:
+    """Say what text is going to run, where it cannot be read in a file: the cells of a notebook."""
+    if _installed() and "tensorflow" in source:
+        importlib.import_module("tensorflow_lamella.api")
+        importlib.import_module("tensorflow_lamella.v1.mode").program(source)

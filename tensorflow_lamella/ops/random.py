@@ -320,3 +320,8 @@ def set_global_generator(generator: Generator) -> None:
     """Make `generator` the shared one."""
     global _global
     _global = generator
+
+
+def global_seed() -> int | None:
+    """What tf.random.set_seed set."""
+    return _seed

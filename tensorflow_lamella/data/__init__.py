@@ -1,0 +1,1 @@
+"""tf.data: pipelines of elements, and how Keras trains on them."""

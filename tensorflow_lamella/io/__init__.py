@@ -1,0 +1,1 @@
+"""tf.io: files, records, images in files."""
