@@ -4,7 +4,7 @@ from keras import layers, ops
 
 
 class PositionedEmbedding(layers.Layer):
-    """Tokens (n, length) -> vectors (n, length, width): that of the token plus that of its place."""
+    """Tokens (n, length) -> vectors (n, length, width): the token's plus its place's."""
 
     def __init__(self, tokens: int, length: int, width: int, **kwargs):
         super().__init__(**kwargs)
@@ -19,7 +19,7 @@ class PositionedEmbedding(layers.Layer):
 
 
 def block(x, heads: int, dropout: float = 0.1, causal: bool = False, reads=None):
-    """One block on (n, length, width): attention, then two dense layers, each on the normalised sum.
+    """One block on (n, length, width): attention, then two dense layers.
 
     With `reads` (n, m, width) the block also attends to another sequence, as a decoder does.
     """
