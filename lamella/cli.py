@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 import keras_lamella.install
-from lamella import inspect, tracebacks
+import tensorflow_lamella.keras
+from lamella import inspect, scripts, tracebacks
 from lamella.version import __version__
 
 ENGINES = ("lamella", "jax", "torch", "tensorflow")
@@ -61,11 +62,16 @@ def _parser(command: Callable[..., Any]) -> argparse.ArgumentParser:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a Keras program on Lamella, or on another engine of Keras."""
+    """Run a Keras or TensorFlow program, or a notebook, on Lamella or another engine of Keras."""
     parser = _parser(run)
     parser.add_argument("--engine", choices=ENGINES, default="lamella", help="default: lamella")
+    parser.add_argument(
+        "--tensorflow", choices=("lamella", "real"), default="lamella",
+        help="what `import tensorflow` gives: lamella's (default), or the installed TensorFlow",
+    )  # fmt: skip
     options, source = _script(parser, arguments)
     select_engine(parser, options.engine)
+    bridge_old_names(tensorflow=options.engine == options.tensorflow == "lamella")
     run_script(options.script, source, options.args)
     return 0
 
@@ -77,6 +83,7 @@ def profile(arguments: Sequence[str]) -> int:
     inspect.want("time", sys.stdout)
     inspect.measure_peaks()
     select_engine(parser, "lamella")
+    bridge_old_names()
     run_script(options.script, source, options.args)
     return 0
 
@@ -87,6 +94,7 @@ def show(arguments: Sequence[str]) -> int:
     options, source = _script(parser, arguments)
     inspect.want("fused", sys.stdout)
     select_engine(parser, "lamella")
+    bridge_old_names()
     run_script(options.script, source, options.args)
     return 0
 
@@ -112,13 +120,26 @@ def select_engine(parser: argparse.ArgumentParser, engine: str) -> None:
     keras_lamella.install.install()
 
 
+def bridge_old_names(tensorflow: bool = True) -> None:
+    """Let programs written for earlier Keras, and with `tensorflow` for TensorFlow, be run.
+
+    Nothing is imported by it: finders wait for the program's imports.
+    """
+    if tensorflow:
+        tensorflow_lamella.install()
+    else:
+        tensorflow_lamella.keras.install(of_tensorflow=False)
+
+
 def run_script(script: str, source: bytes, args: Sequence[str]) -> None:
-    """Run the program `source` as `python script args` would.
+    """Run the program `source` as `python script args` would; see `lamella.scripts`.
 
     Exceptions and SystemExit leave it unchanged; a traceback that reaches the top shows the
     lines of the program and leaves out ours.
     """
     path = os.path.abspath(script)
+    sys.excepthook = tracebacks.show
+    parts = scripts.parts(path, source, scripts.tell)
     module = ModuleType("__main__")
     module.__file__ = path
     module.__loader__ = SourceFileLoader("__main__", path)
@@ -127,8 +148,13 @@ def run_script(script: str, source: bytes, args: Sequence[str]) -> None:
     sys.argv = [script, *args]
     if not sys.flags.safe_path:
         sys.path[0] = os.path.dirname(os.path.realpath(script))
-    sys.excepthook = tracebacks.show
-    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    if path.endswith(".ipynb"):
+        os.environ.setdefault("MPLBACKEND", "agg")  # its figures were in the page, not in windows
+        tensorflow_lamella.announce("\n".join(str(part.source) for part in parts))
+    if path.endswith(".ipynb") or b"get_ipython" in source:
+        module.__dict__.update(scripts.namespace(scripts.tell))
+    for part in parts:
+        part.run(module.__dict__)
 
 
 # -- lamella cache ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from lamella.inspect import wanted
 
-HIDDEN_PACKAGES = ("lamella", "keras_lamella", "keras")
+HIDDEN_PACKAGES = ("lamella", "keras_lamella", "tensorflow_lamella", "keras")
 NOTE = "(lines inside Lamella and Keras are left out: LAMELLA_DEBUG=traceback shows them)"
 
 

@@ -32,7 +32,8 @@ kernels
 inspect tracebacks
 compile
 jit
-datasets cli keras
+datasets scripts
+cli keras
 lamella
 __main__
 """

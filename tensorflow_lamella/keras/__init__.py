@@ -16,12 +16,15 @@ from __future__ import annotations
 import sys
 
 
-def install() -> None:
-    """Bridge the Keras that is imported next, or the one that is imported already."""
+def install(of_tensorflow: bool = True) -> None:
+    """Bridge the Keras that is imported next, or the one that is imported already.
+
+    With `of_tensorflow`, `tensorflow.keras` and the like are Keras too.
+    """
     from tensorflow_lamella.keras.modules import OldNamesFinder
 
-    if not any(isinstance(finder, OldNamesFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, OldNamesFinder())
+    sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, OldNamesFinder)]
+    sys.meta_path.insert(0, OldNamesFinder(of_tensorflow))
     if "keras" in sys.modules:
         from tensorflow_lamella.keras import bridges
 

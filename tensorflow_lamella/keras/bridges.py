@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from tensorflow_lamella.keras import data, logs, merge, models, optimizers, saving
+from tensorflow_lamella.keras import data, downloads, logs, merge, models, optimizers, saving
 from tensorflow_lamella.keras.arguments import bridge_of, bridged, tables
 from tensorflow_lamella.keras.modules import fall_back
 
@@ -43,6 +43,7 @@ def build() -> None:
     logs.install()
     optimizers.install()
     saving.install()
+    downloads.install()
     _methods(keras)
     _arguments(keras)
     _strings()

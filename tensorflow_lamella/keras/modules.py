@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from tensorflow_lamella.keras.names import GONE, MODULES, NAMES, PREFIXES
+from tensorflow_lamella.keras.names import GONE, MODULES, NAMES, PARENTS, PREFIXES
 
 OURS = "tensorflow_lamella.keras"
 
@@ -129,16 +129,23 @@ class _KerasLoader(importlib.machinery.SourceFileLoader):
 class OldNamesFinder(importlib.abc.MetaPathFinder):
     """Finds Keras under the names of `PREFIXES`, and the modules of `MODULES`."""
 
+    def __init__(self, of_tensorflow: bool) -> None:
+        self.packages = ("keras", "tensorflow", "tf_keras") if of_tensorflow else ("keras",)
+
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        if name.partition(".")[0].removesuffix("_core") not in self.packages:
+            return None
         if name == "keras":
             spec = importlib.machinery.PathFinder.find_spec(name, path)
             if spec is not None and isinstance(spec.origin, str):
                 spec.loader = _KerasLoader(name, spec.origin)
             return spec
         today = current_name(name)
-        if today in MODULES:
+        if name in PARENTS:
+            loader = _Loader(lambda: OldModule(name, ("tensorflow",)))
+        elif today in MODULES:
             loader = _Loader(lambda: OldModule(name, MODULES[today]))
         elif today != name:
             if not _exists(today):

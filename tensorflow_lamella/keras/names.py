@@ -21,6 +21,9 @@ PREFIXES = {
 }
 """Packages that are Keras itself under another name."""
 
+PARENTS = ("tensorflow.python", "tensorflow_core", "tensorflow_core.python")
+"""Packages of TensorFlow's sources: their names are those of `tensorflow`."""
+
 _LAYERS = ("keras.layers",)
 _ENGINE = ("keras.models", "keras.layers", "keras")
 _UTILS = ("keras.utils",)
@@ -112,7 +115,8 @@ NAMES: dict[str, str] = {
         for old, new in {
             "Deconvolution3D": "Conv3DTranspose", "AtrousConv1D": "Conv1D",
             "AtrousConv2D": "Conv2D", "Deconv2D": "Conv2DTranspose",
-            "Deconv3D": "Conv3DTranspose", "AbstractRNNCell": "Layer", "PreprocessingLayer": "Layer",
+            "Deconv3D": "Conv3DTranspose", "AbstractRNNCell": "Layer",
+            "PreprocessingLayer": "Layer",
             "MaxPool1d": "MaxPool1D", "ConvRecurrent2D": "ConvLSTM2D",
             # Keras 2: layers for a GPU, and two names of one layer
             "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "SyncBatchNormalization": "BatchNormalization",
