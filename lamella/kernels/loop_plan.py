@@ -16,6 +16,7 @@ from lamella.types import FLOATS
 SMALL = 1 << 14  # up to this many elements one chunk does all
 CHUNK = 1 << 14  # elements of one chunk, about
 CHUNK_COST = 40_000  # operations of one chunk, about: two microseconds of them
+MANY, FEW = 1 << 12, 64  # so many results of so few elements each are folded where they are used
 COSTLY = 8  # operations that an exp, a division or a square root counts as
 CHUNKS = 64  # at most
 Shape = tuple[int, ...]
@@ -77,7 +78,8 @@ def classify(body: Program) -> list[Outputs]:
     if len(inner) + len(outer) < len(outputs):
         return _each_alone(body, outputs, size)
     by_row = _is_last(domain, axes)
-    if size > SMALL and not (by_row and rows >= 16) and length > 1:
+    short = not inner and rows >= MANY and length <= FEW
+    if size > SMALL and not (by_row and rows >= 16) and not short and length > 1:
         if any(after[v] for v in inner):
             if by_row or rows * length <= 4 * SMALL:
                 return [Outputs("map", domain, kept, inner, outer)]
