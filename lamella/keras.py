@@ -1,4 +1,4 @@
-"""What a Keras program takes from Lamella: `gradients`, for a `train_step` of its own.
+"""What a Keras program takes from Lamella: `gradients` or a `GradientTape`, for its `train_step`.
 
 class Model(keras.Model):
     def train_step(self, data):
@@ -8,6 +8,6 @@ class Model(keras.Model):
         return {"loss": loss}
 """
 
-from keras_lamella.src.gradients import gradients
+from keras_lamella.src.gradients import GradientTape, gradients
 
-__all__ = ["gradients"]
+__all__ = ["gradients", "GradientTape"]

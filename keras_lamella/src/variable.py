@@ -140,6 +140,11 @@ class VariableScope:
             self._inputs[key] = variable, self._tracer_of(variable._array)
         return self.assigned.get(key, self._inputs[key][1])
 
+    def first(self, variable: Variable) -> Any:
+        """What the variable was before any assignment in this scope."""
+        self.read(variable)
+        return self._inputs[id(variable)][1]
+
     def assign(self, variable: Variable, value: Any) -> None:
         current_builder().lift(self.read(variable))  # what is written is an input as well
         self.assigned[id(variable)] = value
