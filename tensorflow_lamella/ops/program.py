@@ -129,7 +129,7 @@ def _template(x: Any, places: list[Any]) -> Any:
 
 def _text(part: Any, numbers: Iterator[np.ndarray], summarize: Any) -> Any:
     if part is _TENSOR:
-        return _numbers_text(next(numbers), summarize)
+        return numbers_text(next(numbers), summarize)
     if isinstance(part, (list, tuple)):
         inner = ", ".join(str(_text(item, numbers, summarize)) for item in part)
         return f"[{inner}]" if isinstance(part, list) else f"({inner})"
@@ -139,12 +139,12 @@ def _text(part: Any, numbers: Iterator[np.ndarray], summarize: Any) -> Any:
     return part
 
 
-def _numbers_text(array: np.ndarray, summarize: Any) -> str:
+def numbers_text(array: np.ndarray, summarize: Any) -> str:
     """As tf.print: the first and last `summarize` elements of each axis."""
     if array.ndim == 0:
         item = array[()]
         return item.decode(errors="replace") if isinstance(item, bytes) else _number(item)
-    items: list[str] = [_numbers_text(row, summarize) for row in array]
+    items: list[str] = [numbers_text(row, summarize) for row in array]
     if summarize not in (None, -1) and len(items) > 2 * summarize:
         items = [*items[:summarize], "...", *items[-summarize:]]
     return f"[{' '.join(items)}]" if array.ndim == 1 else f"[{(chr(10) + ' ').join(items)}]"
