@@ -17,6 +17,7 @@ import numpy as np
 from keras.src import tree
 from keras.src.backend import KerasTensor
 from keras.src.ops.operation import Operation
+from keras.src.utils import backend_utils
 
 from lamella.frontend.tracer import Tracer
 from tensorflow_lamella.core import state
@@ -77,6 +78,7 @@ _OUTWARD = {
 def connect() -> None:
     """Make Keras's classes take and give Tensors from now on. Calling it again is harmless."""
     set_symbolic(Symbolic)
+    backend_utils.in_tf_graph = lambda: False  # Keras would take our name for TensorFlow's graphs
     for base, methods in _OUTWARD.items():
         for cls in [base, *_subclasses(base)]:
             _wrap_methods(cls, methods)
