@@ -11,6 +11,7 @@ ops.linalg ops.program ops.random ops.reduce
 ops.image ops.color ops.strings ops.signal ops.debugging ops.config ops.nest ops.module
 io.files io.images io.records
 datasets.input_data datasets.learn
+v1.api
 """.split()
 
 for _part in PARTS:

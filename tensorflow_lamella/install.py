@@ -25,15 +25,7 @@ MODULES: dict[str, str] = {
 """The longest prefix of a name decides who makes its module: "package.module:function", called
 with the whole dotted name; it returns a ModuleType, or None where there is no such module."""
 
-VERSION = "2.16.0-lamella"
-
-_program_version = 2
-
-
-def set_program_version(version: int) -> None:
-    """Which layer of names `tf.<name>` looks into first: 1 for programs of TensorFlow 1."""
-    global _program_version
-    _program_version = version
+VERSIONS = {1: "1.15.5-lamella", 2: "2.16.0-lamella"}
 
 
 class View(ModuleType):
@@ -50,10 +42,13 @@ class View(ModuleType):
         self._prefix = inner
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") and (name != "__version__" or self._prefix):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         full = f"{self._prefix}.{name}" if self._prefix else name
-        version = self._version or _program_version
+        here = importlib.import_module("tensorflow_lamella.v1.mode").version_here()
+        version = self._version or here
+        if name == "__version__":
+            return VERSIONS[version]
         try:
             return names.get(full, version)
         except KeyError:
@@ -84,8 +79,6 @@ def view(name: str) -> ModuleType | None:
                      "tensorflow.compat.v2") or names.is_module(module._prefix)  # fmt: skip
     if not known:
         return None
-    if name in ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"):
-        module.__dict__["__version__"] = VERSION
     return module
 
 

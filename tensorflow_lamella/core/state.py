@@ -29,8 +29,8 @@ _graph: Graph | None = None
 
 
 def graph() -> Graph | None:
-    """The graph being built, None while computing."""
-    return _graph
+    """The graph being built; None while computing, and inside of what the engine traces."""
+    return None if _graph is None or is_building() else _graph
 
 
 @contextlib.contextmanager

@@ -1,0 +1,12 @@
+"""Importing this module defines every name of TensorFlow 1."""
+
+import importlib
+
+PARTS = """
+graph session variables variable_scope inputs recorder random gradients control_flow
+functions nn rnn_cell rnn layers losses metrics initializers python_ops app mode
+train.optimizers train.schedules train.saver contrib.framework contrib.layers
+""".split()
+
+for _part in PARTS:
+    importlib.import_module(f"tensorflow_lamella.v1.{_part}")
