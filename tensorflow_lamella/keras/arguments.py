@@ -184,11 +184,12 @@ def bridged(function: Callable[..., Any], bridge: Bridge) -> Callable[..., Any]:
     """`function`, called with today's arguments; its signature is what it was."""
     signature = inspect.signature(function)
     known = frozenset(signature.parameters)
+    own = 1 if "self" in known else 0
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        args, kwargs = bridge(args, kwargs, known)
-        return function(*args, **kwargs)
+        rest, kwargs = bridge(args[own:], kwargs, known)
+        return function(*args[:own], *rest, **kwargs)
 
     wrapper.__signature__ = signature  # type: ignore[attr-defined]  # Keras binds arguments to it
     return wrapper
@@ -256,6 +257,16 @@ def _save_freq(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return args, kwargs
 
 
+def _one_loss(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """One loss for several outputs, with a weight for each."""
+    weights, loss = kwargs.get("loss_weights"), kwargs.get("loss")
+    if isinstance(weights, (list, tuple, dict)) and (isinstance(loss, str) or callable(loss)):
+        count = len(weights)
+        several: Any = dict.fromkeys(weights, loss) if isinstance(weights, dict) else [loss] * count
+        kwargs["loss"] = several if count > 1 else loss
+    return args, kwargs
+
+
 _ROW_COLUMN = kernel_size("nb_row", "nb_col")
 SPECIAL: dict[str, Callable[..., Any]] = {
     "Conv1D": _sequence_shape,
@@ -269,6 +280,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "GRU": _sequence_shape,
     "Embedding": _embedding,
     "Input": _input,
+    "Model.compile": _one_loss,
     "ModelCheckpoint": _save_freq,
 }
 """Changes that are more than another name."""

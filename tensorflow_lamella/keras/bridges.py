@@ -50,8 +50,17 @@ def build() -> None:
     for module in list(sys.modules.values()):
         if _is_public(module):
             fall_back(module)
+    if any(getattr(finder, "tensorflow_lamella", False) for finder in sys.meta_path):
+        _hide_tensorflow()
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
+
+
+def _hide_tensorflow() -> None:
+    """Keras asks for TensorFlow in order to use its data sets and types: ours is not meant."""
+    from keras.src.utils import module_utils
+
+    module_utils.tensorflow._available = False
 
 
 def _is_public(module: Any) -> bool:
@@ -61,14 +70,16 @@ def _is_public(module: Any) -> bool:
 
 
 def _methods(keras: Any) -> None:
-    classes = {"Model": keras.Model, "Layer": keras.Layer}
+    classes = {name: getattr(keras, name) for name in models.METHODS}
     for cls, given in models.METHODS.items():
         for name, method in given.items():
             setattr(classes[cls], name, method)
     for name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch",
                  "predict_on_batch"):  # fmt: skip
         owner = _definer(keras.Model, name)
-        setattr(owner, name, data.takes_lists(vars(owner)[name]))
+        method = data.takes_lists(vars(owner)[name])
+        trains = name in ("fit", "train_on_batch")
+        setattr(owner, name, models.as_compiled(method) if trains else method)
     functional = importlib.import_module("keras.src.models.functional").Functional
     functional.add_loss = models.add_symbolic_loss
     keras.Sequential.add = merge.starts_with_merge(models.with_batch_shape(keras.Sequential.add))
@@ -131,8 +142,18 @@ def _model_of_tensors(keras: Any) -> None:
 
 
 def _strings() -> None:
-    """Old names of losses and metrics where they are given as strings."""
-    from keras.src import losses, metrics
+    """Old names of losses and metrics where they are given as strings; custom activations."""
+    from keras.src import activations, losses, metrics
+    from keras.src.saving import get_custom_objects
+
+    plain = activations.get
+
+    def get(identifier: Any) -> Any:
+        custom = get_custom_objects() if isinstance(identifier, str) else {}
+        return custom[identifier] if identifier in custom else plain(identifier)
+
+    for module in (activations, importlib.import_module("keras.activations")):
+        vars(module)["get"] = get
 
     for old, new in LOSSES.items():
         if new in losses.ALL_OBJECTS_DICT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,33 @@ def _attach_losses(model: Any, losses: list[Any]) -> None:
             model._tracker.lock()
 
 
+def as_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that trains: what was trainable when the model was compiled is trained.
+
+    A GAN compiles the discriminator, sets `discriminator.trainable = False`, builds the combined
+    model, and goes on training both.
+    """
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        state = getattr(self, "_compiled_trainable_state", None) or {}
+        now = {layer: layer.trainable for layer in state}
+        if now == state:
+            return method(self, *args, **kwargs)
+        _set_trainable(state)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            _set_trainable(now)
+
+    return wrapper
+
+
+def _set_trainable(state: Mapping[Any, bool]) -> None:
+    for layer, trainable in state.items():  # outer layers come first: setting one sets its inner
+        layer.trainable = trainable
+
+
 class shape_of:
     """`layer.output_shape`, where a layer was called once; a layer may set its own."""
 
@@ -122,7 +149,22 @@ class shape_of:
         return shapes
 
 
+def _of_graph(name: str) -> property:
+    """`model.input` of a Sequential that knows its input, called or not."""
+
+    def get(self: Any) -> Any:
+        if self._functional is None:
+            raise AttributeError(
+                f"the Sequential model {self.name!r} has no {name} yet: give its first layer an "
+                "input_shape, or call the model"
+            )
+        return getattr(self._functional, name)
+
+    return property(get)
+
+
 METHODS: dict[str, dict[str, Any]] = {
+    "Sequential": {"input": _of_graph("input"), "output": _of_graph("output")},
     "Model": {
         "fit_generator": fit_generator,
         "evaluate_generator": evaluate_generator,
