@@ -8,10 +8,11 @@ core.function core.shape core.spec core.tape core.tensor core.variable
 data.dataset data.sources
 ops.activations ops.construct ops.control ops.convolution ops.elementwise ops.indexing ops.layout
 ops.linalg ops.program ops.random ops.reduce
-ops.image ops.color ops.strings ops.signal ops.debugging ops.config ops.nest ops.module
-io.files io.images io.records
+ops.image ops.color ops.strings ops.signal ops.debugging ops.config ops.nest core.module
+io.files io.images io.records io.examples
 datasets.input_data datasets.learn
 v1.api
+train.checkpoint train.summary
 """.split()
 
 for _part in PARTS:

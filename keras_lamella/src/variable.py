@@ -146,8 +146,9 @@ class VariableScope:
         return self._inputs[id(variable)][1]
 
     def assign(self, variable: Variable, value: Any) -> None:
-        current_builder().lift(self.read(variable))  # what is written is an input as well
-        self.assigned[id(variable)] = value
+        builder = current_builder()
+        builder.lift(self.read(variable))  # what is written is an input as well
+        self.assigned[id(variable)] = builder.lift(value)
 
     def variable(self, key: int) -> Variable:
         """The variable of an `assigned` key."""

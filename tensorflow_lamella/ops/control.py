@@ -54,10 +54,10 @@ def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None)
 @export("switch_case")
 def switch_case(branch_index: Any, branch_fns: Any, default: Any = None, name: Any = None) -> Any:
     """The branch of that number; `default`, or the last branch, for other numbers."""
-    pairs = list(branch_fns.items()) if isinstance(branch_fns, dict) else list(
+    given = branch_fns.items() if isinstance(branch_fns, dict) else (
         f if isinstance(f, tuple) else (i, f) for i, f in enumerate(branch_fns)
     )  # fmt: skip
-    functions = {int(i): f for i, f in pairs}
+    functions = {int(i): f for i, f in given}
     index = to_array(branch_index)
     last = default or functions[max(functions)]
     table = [functions.get(i, last) for i in range(max(functions) + 1)] + [last]

@@ -24,7 +24,7 @@ def getitem(x: Array, index: Any) -> Any:
 
 
 def _is_mask(part: Any) -> bool:
-    return getattr(part, "dtype", None) == bool and getattr(part, "ndim", 0) > 0
+    return np.ndim(part) > 0 and part.dtype.kind == "b" if hasattr(part, "dtype") else False
 
 
 def _part(part: Any) -> Any:

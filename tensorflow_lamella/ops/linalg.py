@@ -272,7 +272,7 @@ def eigh(tensor: Array) -> Any:
 
 @op("linalg.eigvalsh")
 def eigvalsh(tensor: Array) -> Any:
-    return tuple(backend.linalg.eigh(tensor))[0]
+    return next(iter(backend.linalg.eigh(tensor)))
 
 
 @op("linalg.eig", "eig")
@@ -282,7 +282,7 @@ def eig(tensor: Array) -> Any:
 
 @op("linalg.eigvals", "eigvals")
 def eigvals(tensor: Array) -> Any:
-    return tuple(backend.linalg.eig(tensor))[0]
+    return next(iter(backend.linalg.eig(tensor)))
 
 
 @op("linalg.lstsq")

@@ -99,7 +99,7 @@ class Saver:
             sess.check_initialized(v)
             arrays[name] = np.array(sess.slot(v)._array)
         with written_whole(f"{path}.npz") as file:
-            np.savez(file, **{_key(k): v for k, v in arrays.items()})
+            np.savez(file, **{key_of(k): v for k, v in arrays.items()})
         with written_whole(f"{path}.index") as file:
             file.write(json.dumps({k: [list(v.shape), v.dtype.name] for k, v in arrays.items()},
                                   indent=1).encode())  # fmt: skip
@@ -124,7 +124,7 @@ class Saver:
         """Read the variables; NotFoundError for a variable that is not in the file."""
         if save_path is None:
             raise ValueError("Can't load save_path when it is None.")
-        arrays = _arrays(save_path)
+        arrays = arrays_of(save_path)
         with sess.graph.as_default():
             variables = self._variables()
         for name, v in variables.items():
@@ -159,12 +159,12 @@ def _with_step(sess: Any, path: str, step: Any) -> str:
     return f"{path}-{int(step)}"
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """A name in an archive may not hold slashes."""
     return name.replace("%", "%25").replace("/", "%2F")
 
 
-def _arrays(path: str) -> dict[str, np.ndarray]:
+def arrays_of(path: str) -> dict[str, np.ndarray]:
     path = os.fspath(path)
     file = f"{path}.npz"
     if not os.path.exists(file):
@@ -243,7 +243,7 @@ class CheckpointReader:
 
     def __init__(self, filepattern: str) -> None:
         folder = os.path.isdir(filepattern)
-        self._arrays = _arrays(latest_checkpoint(filepattern) or "" if folder else filepattern)
+        self._arrays = arrays_of(latest_checkpoint(filepattern) or "" if folder else filepattern)
 
     def get_tensor(self, name: str) -> np.ndarray:
         """The array of a variable."""

@@ -1,0 +1,1 @@
+"""TensorFlow 2: checkpoints and summaries."""
