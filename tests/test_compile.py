@@ -11,7 +11,7 @@ import pytest
 import lamella
 from lamella import native, ops
 from lamella.compile.executable import aligned_copy
-from lamella.types import type_of
+from lamella.types import bfloat16, type_of
 
 X = np.arange(12, dtype=np.float32).reshape(3, 4)
 
@@ -429,3 +429,28 @@ def test_same_bits_on_any_number_of_threads(f, team):
     assert all(run == runs[0] for run in runs)
     for y, e in zip(out, g.program(x).run(x), strict=True):
         np.testing.assert_allclose(y, e, rtol=2e-3, atol=1e-3 * max(1e-6, np.abs(e).max()))
+
+
+# ---- the same value in several kernels ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", bfloat16])
+def test_the_largest_element_is_the_largest_in_every_kernel(dtype):
+    """The gradient of a maximum finds its element again, though kernels round at other places."""
+
+    def largest(x, b):
+        y = x - np.sum(x, axis=1, keepdims=True)
+        return np.max(y * y + b)
+
+    def gradients(x, b):
+        g, h = lamella.grad(largest, argnums=(0, 1))(x, b)
+        return g, h, np.sum(g, axis=1)
+
+    compiled = lamella.jit(gradients)
+    for seed in range(10):
+        x, b = np.random.default_rng(seed).normal(size=(2, 66, 16)).astype(dtype)
+        g, h, sums = compiled(x, b)
+        np.testing.assert_allclose(h.astype("float64").sum(), 1, rtol=1e-2)
+        rows = h.astype("float64").any(axis=1)
+        assert np.isfinite(g.astype("float64")).all()
+        assert ((sums != 0) == rows).all()

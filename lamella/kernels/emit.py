@@ -31,7 +31,7 @@ import numpy as np
 from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_fold import fold
 from lamella.kernels.emit_index import Index, Var, both, compare
-from lamella.kernels.emit_lanes import INT64, Lanes
+from lamella.kernels.emit_lanes import INT64, Lanes, is_half
 from lamella.kernels.emit_memory import load, store
 from lamella.kernels.emit_tile import Tile, load_transposed
 from lamella.kernels.emit_window import window
@@ -166,7 +166,10 @@ class Emitter:
             return load(self.code, self.pointers[v], v.type, where, self.guard)
         family = eq.primitive.family
         if family == "elementwise":
-            return eq.primitive.lower(*(self.value(x, where) for x in eq.operands), **eq.attrs)
+            operands = [self.value(x, where) for x in eq.operands]
+            if v.type.dtype == BOOL:
+                operands = [self._comparable(x, y) for x, y in zip(eq.operands, operands)]
+            return eq.primitive.lower(*operands, **eq.attrs)
         if family == "view":
             return self._view(eq, v, where)
         if family == "reduction":
@@ -176,6 +179,20 @@ class Emitter:
         if "gather" in eq.primitive.traits:
             return self._gather(eq, where)
         raise CannotFuse(f"{eq.primitive} ({family}) cannot be part of a loop")
+
+    def _comparable(self, v: Value, lanes: Lanes) -> Lanes:
+        """Half floats as they would be stored: comparisons are the same in every kernel."""
+        if not is_half(v.type.dtype) or self._is_rounded(v):
+            return lanes
+        return lanes.rounded_()
+
+    def _is_rounded(self, v: Value) -> bool:
+        eq = self.made_by.get(v)
+        if eq is None or v in self.leaves:
+            return v not in self.leaves
+        if eq.primitive.family == "view" or eq.primitive.name in ("select", "maximum", "minimum"):
+            return all(self._is_rounded(x) for x in eq.operands if is_half(x.type.dtype))
+        return eq.primitive.name == "convert"
 
     def _constant(self, array: np.ndarray) -> Lanes:
         if array.size != 1:

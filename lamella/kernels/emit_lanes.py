@@ -254,8 +254,8 @@ class Lanes:
         return self._cast("bitcast", FLOAT64 if self.dtype == INT64 else FLOAT32)
 
     def bitcast_(self, dtype: np.dtype) -> Lanes:
-        x = self.stored_() if _is_half(self.dtype) else self
-        if _is_half(dtype):
+        x = self.stored_() if is_half(self.dtype) else self
+        if is_half(dtype):
             return loaded(x, dtype)
         if is_float(x.dtype) == is_float(dtype):
             return x.with_dtype(dtype)
@@ -308,7 +308,7 @@ class Lanes:
         else:
             x = self._cast("fpext" if register == FLOAT64 else "fptrunc", register)
         x = x.with_dtype(dtype)
-        return x.rounded_() if _is_half(dtype) else x
+        return x.rounded_() if is_half(dtype) else x
 
     def _float_to_integer(self, dtype: np.dtype) -> Lanes:
         """Through int32 or int64 as NumPy does, so that narrow and unsigned targets wrap."""
@@ -449,7 +449,7 @@ class Lanes:
         return self.shuffled(self, range(self.width)[::-1])
 
 
-def _is_half(dtype: np.dtype) -> bool:
+def is_half(dtype: np.dtype) -> bool:
     return dtype in FLOATS and dtype.itemsize == 2
 
 

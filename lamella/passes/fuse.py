@@ -100,6 +100,7 @@ class Fusion:
         self.scalars: list[Region] = []  # loops over one element
         self.roots_behind: dict[Value, list[Value]] = {}
         self.copied = self._copied_views()
+        self.extremes = self._operands_of_extremes()
 
     def run(self) -> Program:
         for position, eq in enumerate(self.program.equations):
@@ -121,6 +122,16 @@ class Fusion:
             elif family(eq) == "gather":
                 wanted.add(eq.operands[0])
         return {v for v in self.views if v in wanted}
+
+    def _operands_of_extremes(self) -> set[Value]:
+        """What a maximum is taken of is never computed again: two kernels round alike only almost,
+        and the elements that are equal to the maximum would be none."""
+        return {
+            root
+            for eq in self.program.equations
+            if eq.primitive in (ops.max, ops.min)
+            for root in self._roots(eq)
+        }
 
     def _place(self, eq: Equation, position: int) -> None:
         roots = self._roots(eq)
@@ -300,7 +311,7 @@ class Fusion:
             if source is None or source.kind == "other":
                 continue
             members = {v: eq for eq in source.members for v in eq.results}
-            roots = light_roots(value, members.get, self.views)
+            roots = light_roots(value, members.get, self.views, self.extremes)
             if roots is not None:
                 found.setdefault(source, {})[value] = roots
         singles = [{v: rs} for group in found.values() if len(group) > 1 for v, rs in group.items()]

@@ -6,7 +6,7 @@ result, and saves writing it: (x - mean) * scale next to a kernel that reads x a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from lamella.program import Equation, Value
 
@@ -19,12 +19,16 @@ COST_OF_BYTE = 6
 
 
 def light_roots(
-    value: Value, inside: Callable[[Value], Equation | None], views: Mapping[Value, Equation]
+    value: Value,
+    inside: Callable[[Value], Equation | None],
+    views: Mapping[Value, Equation],
+    kept: Collection[Value],
 ) -> set[Value] | None:
     """The arrays from which a few elementwise equations compute `value`; None if it takes more.
 
     inside(v) is the equation of v where v belongs to the same region as `value`. What is not
-    elementwise (a contraction, a mean) is read, and so is what is small beside `value` and costly.
+    elementwise (a contraction, a mean) is read, and so is what is small beside `value` and costly,
+    and what is in `kept`.
     """
     roots: set[Value] = set()
     seen: set[Value] = set()
@@ -39,7 +43,7 @@ def light_roots(
             stack += views[v].operands
             continue
         eq = inside(v)
-        if eq is None or _is_read(eq, v, value):
+        if eq is None or v in kept or _is_read(eq, v, value):
             roots.add(v)
             continue
         left -= CHEAP if "cheap" in eq.primitive.traits else COSTLY
