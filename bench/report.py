@@ -19,7 +19,7 @@ def one_line(run: dict[str, Any]) -> str:
     if "error" in run:
         return f"{head}failed: {run['error']}"
     warm = statistics.median(run["warm"])
-    loss = run["metrics"][-1]["loss"]
+    loss = run["check"]  # of the same 20 steps on every backend
     times = f"warm {seconds(warm)}  first {seconds(run['first'])}"
     return f"{head}{times}  loss {loss:.4g}  others {run['others']:.0%}"
 
