@@ -11,6 +11,7 @@ ops.linalg ops.program ops.random ops.reduce
 ops.image ops.color ops.strings ops.signal ops.debugging ops.config ops.nest core.module
 io.files io.images io.records io.examples
 datasets.input_data datasets.learn
+distribute
 v1.api
 train.checkpoint train.summary
 """.split()

@@ -28,6 +28,10 @@ with the whole dotted name; it returns a ModuleType, or None where there is no s
 VERSIONS = {1: "1.15.5-lamella", 2: "2.16.0-lamella"}
 
 
+KERAS = {name: f"keras.{name}" for name in ("losses", "metrics", "optimizers", "initializers")}
+"""Modules of TensorFlow 2 that are Keras's; TensorFlow 1 has its own under some of these names."""
+
+
 class View(ModuleType):
     """A module of TensorFlow: the names of our table that lie directly under it."""
 
@@ -49,6 +53,8 @@ class View(ModuleType):
         version = self._version or here
         if name == "__version__":
             return VERSIONS[version]
+        if version == 2 and full in KERAS:
+            return importlib.import_module(KERAS[full])
         try:
             return names.get(full, version)
         except KeyError:

@@ -67,7 +67,7 @@ def _tensor(x: Any) -> Any:
 
 
 _OUTWARD = {
-    keras.layers.Layer: ("__call__",),
+    keras.layers.Layer: ("__call__", "add_loss"),
     keras.losses.Loss: ("__call__",),
     keras.metrics.Metric: ("result", "__call__"),
     keras.initializers.Initializer: ("__call__",),

@@ -80,6 +80,8 @@ def _methods(keras: Any) -> None:
         method = data.takes_lists(vars(owner)[name])
         trains = name in ("fit", "train_on_batch")
         setattr(owner, name, models.as_compiled(method) if trains else method)
+    wrapper = importlib.import_module("keras.src.metrics.reduction_metrics").MeanMetricWrapper
+    wrapper.update_state = models.same_rank(wrapper.update_state)
     functional = importlib.import_module("keras.src.models.functional").Functional
     functional.add_loss = models.add_symbolic_loss
     keras.Sequential.add = merge.starts_with_merge(models.with_batch_shape(keras.Sequential.add))

@@ -163,7 +163,30 @@ def _of_graph(name: str) -> property:
     return property(get)
 
 
+def reset_states(self: Any) -> None:
+    """Forget the states of all recurrent layers."""
+    for layer in self._flatten_layers(include_self=False):
+        if hasattr(layer, "reset_state"):
+            layer.reset_state()
+
+
+def same_rank(update_state: Callable[..., Any]) -> Callable[..., Any]:
+    """A metric of a function takes labels (rows,) for predictions (rows, 1), as a loss does."""
+
+    @functools.wraps(update_state)
+    def method(self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        from keras import ops
+        from keras.src.losses.loss import squeeze_or_expand_to_same_rank
+
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
+        return update_state(self, y_true, y_pred, sample_weight=sample_weight)
+
+    return method
+
+
 METHODS: dict[str, dict[str, Any]] = {
+    "Metric": {"reset_states": lambda self: self.reset_state()},
     "Sequential": {"input": _of_graph("input"), "output": _of_graph("output")},
     "Model": {
         "fit_generator": fit_generator,
@@ -172,6 +195,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "predict_classes": predict_classes,
         "predict_proba": predict_proba,
         "metrics_names": property(metric_names),
+        "reset_states": reset_states,
     },
     "Layer": {
         "output_shape": shape_of("output"),

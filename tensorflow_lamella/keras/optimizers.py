@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
+
+OF_TRAIN = {
+    "GradientDescentOptimizer": ("SGD", "learning_rate"),
+    "MomentumOptimizer": ("SGD", "learning_rate momentum"),
+    "AdamOptimizer": ("Adam", "learning_rate beta_1 beta_2 epsilon"),
+    "AdagradOptimizer": ("Adagrad", "learning_rate"),
+    "AdadeltaOptimizer": ("Adadelta", "learning_rate rho epsilon"),
+    "RMSPropOptimizer": ("RMSprop", "learning_rate rho momentum epsilon"),
+}
+"""Optimizers of tf.train that programs gave to `model.compile` (TensorFlow 1.5 to 1.15)."""
+
+
+def from_train(identifier: Any) -> Any:
+    """Keras's optimizer for one of tf.train; anything else as it is."""
+    found = OF_TRAIN.get(type(identifier).__name__)
+    if found is None or not hasattr(identifier, "hyper"):
+        return identifier
+    import keras
+
+    name, arguments = found
+    return getattr(keras.optimizers, name)(**dict(zip(arguments.split(), identifier.hyper())))
 
 
 def install() -> None:
-    """`optimizer.lr` and `decay=` on every optimizer."""
+    """`optimizer.lr` and `decay=` on every optimizer; optimizers of tf.train in `compile`."""
+    from keras.src import optimizers
     from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+    plain_get = optimizers.get
+    for module in (optimizers, importlib.import_module("keras.optimizers")):
+        vars(module)["get"] = functools.wraps(plain_get)(lambda x: plain_get(from_train(x)))
 
     plain_init, plain_rate = BaseOptimizer.__init__, BaseOptimizer._get_current_learning_rate
     plain_config = BaseOptimizer.get_config
