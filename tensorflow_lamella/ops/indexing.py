@@ -8,9 +8,12 @@ import numpy as np
 
 import lamella
 from lamella.frontend.tracer import Tracer
+from lamella.program import current_builder
+from tensorflow_lamella.core import state
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dispatch import Array, T, op
 from tensorflow_lamella.core.dtypes import numpy_dtype
+from tensorflow_lamella.errors import InvalidArgumentError
 from tensorflow_lamella.names import put
 
 
@@ -18,13 +21,22 @@ from tensorflow_lamella.names import put
 def getitem(x: Array, index: Any) -> Any:
     """`tensor[index]` with integers, slices, ..., tf.newaxis, and a mask alone."""
     parts = index if isinstance(index, tuple) else (index,)
-    if len(parts) == 1 and _is_mask(parts[0]) and not isinstance(x, Tracer):
-        return x[np.asarray(parts[0])]
-    return x[tuple(map(_part, parts))]
+    return x[tuple(p for part in parts for p in _parts(part))]
 
 
-def _is_mask(part: Any) -> bool:
-    return np.ndim(part) > 0 and part.dtype.kind == "b" if hasattr(part, "dtype") else False
+def _parts(part: Any) -> tuple[Any, ...]:
+    """A part of an index as NumPy and the engine take it; a mask as the places where it is true."""
+    if np.ndim(part) > 0 and getattr(part, "dtype", None) == np.dtype(bool):
+        return places(part, "tensor[mask]")
+    return (_part(part),)
+
+
+def places(mask: Any, what: str) -> tuple[np.ndarray, ...]:
+    """np.nonzero of a mask; InvalidArgumentError where its numbers are not known."""
+    if state.is_traced_value(mask):
+        raise InvalidArgumentError(f"{what} in a compiled function has a result of unknown size; "
+                                   "use tf.where(mask, x, 0) or a weighted sum")  # fmt: skip
+    return np.nonzero(np.asarray(mask))
 
 
 def _part(part: Any) -> Any:
@@ -45,6 +57,8 @@ def gather(params: Array, indices: Array, validate_indices: Any = None, axis: An
            batch_dims: int = 0) -> Any:  # fmt: skip
     """The slices of `params` at `indices` along `axis`."""
     axis = batch_dims if axis is None else int(axis)
+    if isinstance(indices, Tracer):
+        params = current_builder().lift(params)  # np.take looks at the type of its first argument
     if batch_dims:
         batch_dims = batch_dims % indices.ndim
         return _batched_gather(params, indices, axis % params.ndim, batch_dims)
@@ -112,9 +126,9 @@ def scatter_nd(indices: Array, updates: Array, shape: Any) -> Any:
 
 
 @op("boolean_mask")
-def boolean_mask(tensor: Array, mask: Array, axis: int = 0) -> Any:
+def boolean_mask(tensor: Array, mask: Array, axis: Any = None) -> Any:
     """The parts where the mask is true; eagerly only, since their number is not known before."""
-    return np.asarray(tensor)[(slice(None),) * axis + (np.asarray(mask),)]
+    return tensor[(slice(None),) * int(axis or 0) + places(mask, "tf.boolean_mask")]
 
 
 @op("one_hot")
