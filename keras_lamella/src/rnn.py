@@ -59,7 +59,7 @@ def rnn(
                 last = tree.map_structure(np.zeros_like, output)
             new = tuple(_where(x[1], n, s) for n, s in zip(new, before))
             output = tree.map_structure(lambda o, p: _where(x[1], o, p), output, last)
-        new = tuple(n.astype(s.dtype) for n, s in zip(new, before))
+        new = tuple(convert_to_tensor(n, s.dtype) for n, s in zip(new, before))
         return (new, output if keeps_last else None), output if return_all_outputs else None
 
     last = None

@@ -234,7 +234,8 @@ def latest_checkpoint(checkpoint_dir: str, latest_filename: str | None = None) -
 @export("train.checkpoint_exists", version=1)
 def checkpoint_exists(checkpoint_prefix: str) -> bool:
     """Whether there is a checkpoint of this path."""
-    return os.path.exists(f"{checkpoint_prefix}.npz")
+    ends = (".npz", ".weights.h5")  # the latter are those of `model.save_weights`
+    return any(os.path.exists(f"{checkpoint_prefix}{end}") for end in ends)
 
 
 @export("train.NewCheckpointReader", "train.load_checkpoint", version=1)
