@@ -2,6 +2,7 @@
 
     spec -> pairs            contract_pairs.py    bfloat16: two neighbours are one element
          -> gather form      contract_gather.py   each element of the result is written once
+         -> minimal form     contract_minimal.py  3x3 convolutions: fewer multiplications; or
          -> linear form      contract_nest.py     one stride per loop axis and array, padded boxes
          -> plan             contract_plan.py     register tile, chunks, blocks
          -> kernel           contract_kernel.py, contract_stage.py, contract_tile.py
@@ -15,8 +16,10 @@ kernel (lamella.kernels.loop) runs the rest of the body on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+
+import numpy as np
 
 from lamella import indexmap, ops
 from lamella.indexmap import IndexMap, Shape
@@ -24,7 +27,9 @@ from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_ending import Epilogue, Store
 from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
-from lamella.kernels.contract_kernel import ContractionKernel, Ending
+from lamella.kernels.contract_kernel import ContractionKernel, Emits, Ending
+from lamella.kernels.contract_minimal import Minimal, minimal_form
+from lamella.kernels.contract_minimal_kernel import MinimalKernel, filters_text
 from lamella.kernels.contract_nest import linear_form
 from lamella.kernels.contract_pairs import PairProducts, Pairs, pack_chunks, pack_text, pair_form
 from lamella.kernels.contract_plan import Plan, make_plans
@@ -50,6 +55,9 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     pairs = pair_form(maps, a, b, out, dtype, target)
     math = PairProducts() if pairs else Arithmetic(dtype)
     region = Region(body, eq, math, target, pairs)
+    minimal = _minimal(maps, (a, b, out), dtype, target)
+    if minimal:
+        return region.minimal(minimal)
     plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target)
     if plans is None:
         return region.generic(maps)
@@ -85,6 +93,13 @@ def _shapes(eq: Equation) -> tuple[Shape, Shape, Shape]:
     """Of the operands and the result."""
     (a, b), (out,) = eq.operands, eq.results
     return a.type.shape, b.type.shape, out.type.shape
+
+
+def _minimal(maps: IndexMap, shapes: tuple[Shape, Shape, Shape], dtype: np.dtype, target: Target
+             ) -> Minimal | None:  # fmt: skip
+    """The form with fewer multiplications, where there is one."""
+    nests = gather_form(maps, *shapes) if dtype == np.float32 and 0 not in shapes[2] else None
+    return minimal_form(nests[0], *shapes, target) if nests and len(nests) == 1 else None
 
 
 def _plans(maps: IndexMap, operands: tuple[Shape, Shape], out: Shape, math: Arithmetic,
@@ -199,6 +214,19 @@ class Region:
             self._launch(name, make, mine[0].n_chunks, flops, *arguments, blocks=blocks)
         return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
 
+    def minimal(self, form: Minimal) -> Lowered:
+        """A kernel that transforms the filters, and one with the whole body."""
+        self.packed = self.operands
+        count = len(self.body.inputs) + len(self.body.outputs)
+        filters = self._array(form.filter_nbytes)
+        make = partial(filters_text, form)
+        self._launch("filters", make, form.channels, 0, self.operands[1], filters)
+        make = partial(_minimal_text, form, self.body, self.eq, self.math)
+        blocks = self._blocks(form.plan)
+        self._launch("minimal", make, form.plan.n_chunks, form.flops, *range(count), filters,
+                     blocks=blocks)  # fmt: skip
+        return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
+
     def in_two_steps(self, plan: Plan) -> Lowered:
         """Sums to a scratch array [part][result], then the rest of the body over it."""
         self.packed = self._packed()
@@ -245,16 +273,28 @@ def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Eq
                math: Arithmetic) -> str:  # fmt: skip
     """Nests with the whole body; places: the arguments that hold each nest's operands."""
     code = Code()
-    values = (*body.inputs, *body.outputs)
-    arrays = [code.array(j) for j in range(max(len(values), 1 + max(map(max, places))))]
-    pointers, outputs = dict(zip(body.inputs, arrays)), arrays[len(body.inputs) : len(values)]
-    kernels: list[tuple[ContractionKernel, Ending]] = []
-    for plan, place in zip(plans, places):
-        kernel = ContractionKernel(code, math, plan, [arrays[j] for j in place])
-        plain = body.outputs == eq.results
-        store = Store(kernel, outputs[0], wide=False) if plain else None
-        kernels.append((kernel, store or Epilogue(kernel, body, eq.results[0], pointers, outputs)))
-    return _chunks(code, kernels)
+    count = max(len(body.inputs) + len(body.outputs), 1 + max(map(max, places)))
+    arrays = [code.array(j) for j in range(count)]
+    kernels = [ContractionKernel(code, math, plan, [arrays[j] for j in place])
+               for plan, place in zip(plans, places)]  # fmt: skip
+    return _chunks(code, [(kernel, _ending(kernel, body, eq, arrays)) for kernel in kernels])
+
+
+def _minimal_text(form: Minimal, body: Program, eq: Equation, math: Arithmetic) -> str:
+    code = Code()
+    count = len(body.inputs) + len(body.outputs)
+    arrays = [code.array(j) for j in range(count + 1)]
+    images = arrays[body.inputs.index(eq.operands[0])]
+    kernel = MinimalKernel(code, math, form, [images, arrays[count]])
+    return _chunks(code, [(kernel, _ending(kernel, body, eq, arrays))])
+
+
+def _ending(kernel: Emits, body: Program, eq: Equation, arrays: list[str]) -> Ending:
+    """What the body does with the sums; arrays: its inputs and outputs, and others."""
+    pointers, outputs = dict(zip(body.inputs, arrays)), arrays[len(body.inputs) :]
+    if body.outputs == eq.results:
+        return Store(kernel, outputs[0], wide=False)
+    return Epilogue(kernel, body, eq.results[0], pointers, outputs[: len(body.outputs)])
 
 
 def _sums_text(plan: Plan, math: Arithmetic) -> str:
@@ -264,7 +304,7 @@ def _sums_text(plan: Plan, math: Arithmetic) -> str:
     return _chunks(code, [(kernel, Store(kernel, sums, wide=True))])
 
 
-def _chunks(code: Code, kernels: list[tuple[ContractionKernel, Ending]]) -> str:
+def _chunks(code: Code, kernels: Sequence[tuple[Emits, Ending]]) -> str:
     def chunk(number: Int, _: list[str]) -> None:
         for kernel, ending in kernels:
             kernel.chunk(number, ending)

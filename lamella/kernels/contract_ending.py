@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lamella.kernels.arithmetic import mask_of
 from lamella.kernels.contract_blocks import Blocks
-from lamella.kernels.contract_kernel import ContractionKernel
+from lamella.kernels.contract_kernel import Emits
 from lamella.kernels.contract_nest import Loops, strides_of
 from lamella.kernels.contract_stage import SLACK
 from lamella.kernels.contract_tile import Shape
@@ -28,7 +28,7 @@ class Store:
     A wide target holds sums, [part][element of the result].
     """
 
-    def __init__(self, kernel: ContractionKernel, array: str, wide: bool) -> None:
+    def __init__(self, kernel: Emits, array: str, wide: bool) -> None:
         self.kernel, self.array, self.wide = kernel, array, wide
         self.out, self.target = kernel.loops.out, array
         self.adds = kernel.plan.accumulates
@@ -74,7 +74,7 @@ class Store:
         return math.add(code, old, value, lanes)
 
 
-def add_lanes(kernel: ContractionKernel, value: str) -> str:
+def add_lanes(kernel: Emits, value: str) -> str:
     """The sum of a vector's lanes, halves added to halves."""
     code, math, lanes = kernel.code, kernel.math, kernel.tile.lanes
     while lanes > 1:
@@ -98,7 +98,7 @@ class Epilogue:
     """
 
     def __init__(
-        self, kernel: ContractionKernel, body: Program, result: Value,
+        self, kernel: Emits, body: Program, result: Value,
         pointers: Mapping[Value, str], outputs: Sequence[str],
     ) -> None:  # fmt: skip
         """pointers: of the inputs; outputs: where the body's outputs are stored."""

@@ -12,7 +12,9 @@ from typing import Protocol
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
+from lamella.kernels.contract_nest import Loops
 from lamella.kernels.contract_plan import Plan
+from lamella.kernels.contract_split import Tile
 from lamella.kernels.contract_stage import SLACK, BoxCopy, PanelCopy, panel_layout
 from lamella.kernels.contract_tile import Reader, Shape, Sums
 from lamella.kernels.emit_code import Code
@@ -32,6 +34,20 @@ class Ending(Protocol):
         """Take the sums of a tile of `shape` at position `at` in its blocks."""
 
 
+class Emits(Protocol):
+    """What endings know of the kernel that they end."""
+
+    code: Code
+    math: Arithmetic
+    plan: Plan
+    loops: Loops
+    tile: Tile
+    first: str | None  # i1: the first block of the sums, where there are several
+
+    def chunk(self, number: Int, ending: Ending) -> None:
+        """All loops of chunk `number`."""
+
+
 class ContractionKernel:
     """Emits the loops of one plan; `ending` stores the sums of a tile."""
 
@@ -40,7 +56,7 @@ class ContractionKernel:
         self.loops, self.tile = plan.loops, plan.tile
         self.arrays = arrays
         self.blocks = Blocks(code, dict(self.loops.extents))
-        self.first: str | None = None  # i1: the first block of the sums
+        self.first: str | None = None
 
     def chunk(self, number: Int, ending: Ending) -> None:
         """All loops of chunk `number`."""

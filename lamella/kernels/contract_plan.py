@@ -106,13 +106,9 @@ def make_plans(
 def _make_plan(
     loops: Loops, itemsize: int, target: Target, work: int, only: str | None
 ) -> Plan | None:
-    lanes = max(1, target.vector_bytes // itemsize)
-    registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
-    found = [(cost, tile) for tile in _tiles(loops, lanes, registers, only)
-             if (cost := _cycles(loops, tile, registers, itemsize)) is not None]  # fmt: skip
-    if not found:
+    tile = best_tile(loops, itemsize, target, only)
+    if tile is None:
         return None
-    _, tile = min(found, key=lambda x: x[0])
     panels = [op.access[tile.lane] not in (0, 1) for op in loops.operands]
     split = Split(loops, tile, panels, itemsize, target.l2, work, only)
     shared = split.shared(0), split.shared(1)
@@ -120,6 +116,15 @@ def _make_plan(
 
 
 # ------------------------------------------------------------------------------------- the tile
+
+
+def best_tile(loops: Loops, itemsize: int, target: Target, only: str | None) -> Tile | None:
+    """The tile with the fewest estimated cycles; None where no axis can be the lane axis."""
+    lanes = max(1, target.vector_bytes // itemsize)
+    registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
+    found = [(cost, tile) for tile in _tiles(loops, lanes, registers, only)
+             if (cost := _cycles(loops, tile, registers, itemsize)) is not None]  # fmt: skip
+    return min(found, key=lambda x: x[0])[1] if found else None
 
 
 def _tiles(loops: Loops, lanes: int, registers: int, only: str | None) -> Iterator[Tile]:

@@ -122,14 +122,14 @@ def test_same_operand_twice():
     check(builder.finish([value], [out]), [x])
 
 
-def test_chunks_touch_only_their_blocks():
+@pytest.mark.parametrize("channels", [12, 16], ids=["direct", "minimal"])
+def test_chunks_touch_only_their_blocks(channels):
     """What lets a chain of layers over the images of a batch run without barriers."""
-    spec = "n y+i-1 x+j-1 c, i j c o -> n y x o"
-    body, arrays = build(spec, (32, 12, 12, 16), (3, 3, 16, 16), (32, 12, 12, 16), bias_relu, (16,))
-    lowered = check(body, arrays)
-    (launch,) = lowered.launches
-    image = 12 * 12 * 16 * 4 * 32 // launch.kernel.n_chunks
-    assert launch.kernel.blocks == (image, None, None, image)
+    spec, shape = "n y+i-1 x+j-1 c, i j c o -> n y x o", (32, 12, 12, channels)
+    body, arrays = build(spec, shape, (3, 3, channels, channels), shape, bias_relu, (channels,))
+    launch = check(body, arrays).launches[-1]
+    image = 12 * 12 * channels * 4 * 32 // launch.kernel.n_chunks
+    assert launch.kernel.blocks[:4] == (image, None, None, image)
 
 
 @pytest.mark.parametrize(
