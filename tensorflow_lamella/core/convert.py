@@ -30,7 +30,7 @@ def to_array(x: Any, dtype: np.dtype | None = None, hint: np.dtype | None = None
         ValueError: a tensor of another dtype than `dtype`, None, or lists of uneven lengths.
         TypeError: a number that `dtype` cannot hold, such as 0.5 as an integer.
     """
-    if type(x) is np.ndarray or isinstance(x, np.generic):
+    if isinstance(x, np.ndarray | np.generic):
         return _from_numpy(np.asarray(x), dtype, hint)
     found = raw(x)
     if found is not None:

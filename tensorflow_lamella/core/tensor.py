@@ -22,14 +22,14 @@ from tensorflow_lamella.errors import OperatorNotAllowedInGraphError
 
 def _binary(name: str) -> Any:
     def operator(self: Any, other: Any) -> Any:
-        return names.get(name)(self, other) if _is_operand(other) else NotImplemented
+        return names.get(name)(self, other) if _is_operand(other, self) else NotImplemented
 
     return operator
 
 
 def _reflected(name: str) -> Any:
     def operator(self: Any, other: Any) -> Any:
-        return names.get(name)(other, self) if _is_operand(other) else NotImplemented
+        return names.get(name)(other, self) if _is_operand(other, self) else NotImplemented
 
     return operator
 
@@ -41,10 +41,11 @@ def _unary(name: str) -> Any:
     return operator
 
 
-def _is_operand(x: Any) -> bool:
-    return (
-        not isinstance(x, (str, dict, set)) and x is not None and not hasattr(x, "_keras_history")
-    )
+def _is_operand(x: Any, beside: Any) -> bool:
+    """Whether `x` can be converted to a tensor beside `beside`; Keras's symbolic tensors answer."""
+    if isinstance(x, (str, bytes)):
+        return beside.dtype.name == "string"
+    return x is not None and not isinstance(x, (dict, set)) and not hasattr(x, "_keras_history")
 
 
 class Operators:
@@ -71,10 +72,10 @@ class Operators:
         return self
 
     def __eq__(self, other: Any) -> Any:
-        return names.get("_equals")(self, other) if _is_operand(other) else False
+        return names.get("_equals")(self, other) if _is_operand(other, self) else False
 
     def __ne__(self, other: Any) -> Any:
-        return names.get("_differs")(self, other) if _is_operand(other) else True
+        return names.get("_differs")(self, other) if _is_operand(other, self) else True
 
     def __hash__(self) -> int:
         raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
@@ -123,7 +124,7 @@ class Tensor(Operators):
     def __lamella_array__(self) -> Any:
         """The array as NumPy, Keras and the engine may use it here."""
         array = self._array
-        return array if type(array) is np.ndarray else state.current(array)
+        return array if isinstance(array, np.ndarray) else state.current(array)
 
     @property
     def shape(self) -> TensorShape:

@@ -8,7 +8,8 @@ import numpy as np
 from keras.src import backend
 
 import lamella
-from tensorflow_lamella.core.dispatch import Array, Arrays, T, op
+from tensorflow_lamella.core.convert import to_array
+from tensorflow_lamella.core.dispatch import Array, T, op
 from tensorflow_lamella.errors import InvalidArgumentError
 from tensorflow_lamella.ops.reduce import axes_of
 
@@ -199,9 +200,10 @@ def local_response_normalization(input: Array, depth_radius: int = 5, bias: floa
 
 
 @op("nn.embedding_lookup")
-def embedding_lookup(params: Arrays, ids: Array, max_norm: Any = None) -> Any:
+def embedding_lookup(params: Any, ids: Array, max_norm: Any = None) -> Any:
     """Rows of `params`; of several tables, row i is in table i mod n."""
-    table = params[0] if len(params) == 1 else _interleaved(params)
+    tables = params if isinstance(params, (list, tuple)) else [to_array(params)]
+    table = tables[0] if len(tables) == 1 else _interleaved(tables)
     rows = np.take(table, ids, axis=0)
     if max_norm is None:
         return rows

@@ -80,7 +80,8 @@ def resize_with_pad(image: Array, target_height: Any, target_width: Any, method:
     height, width = int(target_height), int(target_width)
     ratio = max(image.shape[-3] / height, image.shape[-2] / width)
     inner = (int(image.shape[-3] / ratio), int(image.shape[-2] / ratio))
-    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    top = int((height - image.shape[-3] / ratio) / 2)
+    left = int((width - image.shape[-2] / ratio) / 2)
     return _pad(resized(image, inner, method, antialias), top, left, height, width)
 
 

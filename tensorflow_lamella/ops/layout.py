@@ -206,7 +206,7 @@ def argsort(values: Array, axis: int = -1, direction: str = "ASCENDING",
             stable: bool = False) -> Any:  # fmt: skip
     if direction.upper() == "DESCENDING":
         values = np.invert(values) if values.dtype.kind in "iu" else -values
-    return np.argsort(values, axis=int(axis), stable=True).astype(np.int32)
+    return np.argsort(values, axis=int(axis), kind="stable").astype(np.int32)
 
 
 @op("searchsorted")

@@ -26,7 +26,8 @@ def axes_of(axis: Any) -> Any:
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
     if x.dtype.kind in "iu":  # TensorFlow divides integers as integers
         count = x.size // max(np.sum(np.zeros(x.shape, np.int8), axis=axis).size, 1)
-        return np.sum(x, axis=axis, keepdims=keepdims).astype(x.dtype) // count
+        total = np.sum(x, axis=axis, keepdims=keepdims).astype(x.dtype)
+        return np.sign(total) * (np.abs(total) // x.dtype.type(count))
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
