@@ -78,7 +78,7 @@ def results(op: Any, world: World) -> Sequence[Any]:
         return [value(t, first) for t in op.outputs]
     failed = [v for t in op.sources if isinstance(v := value(t, world), Failure)]
     if failed:
-        return [failed[0]] * len(op.outputs)
+        return [failed[0]] * max(len(op.outputs), 1)
     try:
         return RULES[op.kind](op, world)
     except Exception as error:  # raised by `settle` where no world works

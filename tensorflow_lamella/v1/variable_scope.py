@@ -134,9 +134,10 @@ class variable_scope:
         scope = self._scope(outer)
         home.variable_scope = scope
         counts, scope.counts = scope.counts, dict(scope.counts)
-        short = scope.name.rpartition("/")[2] if isinstance(self._name, VariableScope) else None
+        given = isinstance(self._name, VariableScope)
+        short = scope.name.rpartition("/")[2] if given else self._chosen
         try:
-            with self._name_scope(short or self._name or self._chosen) as name_scope:
+            with self._name_scope(short) as name_scope:
                 scope.original_name_scope = scope.original_name_scope or name_scope
                 yield scope
         finally:
@@ -144,7 +145,7 @@ class variable_scope:
             home.variable_scope = outer
 
     def _name_scope(self, name: str) -> Any:
-        if state.graph() is None or not self._auxiliary:
+        if state.graph() is None or not self._auxiliary or not name:
             return contextlib.nullcontext("")
         return get_default_graph().name_scope(name)
 
