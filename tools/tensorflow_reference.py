@@ -1,8 +1,8 @@
-"""Record what real TensorFlow computes for tests/tensorflow/cases.py.
+"""Record what real TensorFlow computes for tests/tf2/cases.py.
 
     python tools/tensorflow_reference.py
 
-Run it in an environment with TensorFlow; it writes tests/tensorflow/reference.npz: for each
+Run it in an environment with TensorFlow; it writes tests/tf2/reference.npz: for each
 expression its value, and the derivatives of a weighted sum of it with respect to the inputs.
 """
 
