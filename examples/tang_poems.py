@@ -67,7 +67,7 @@ def main() -> None:
     for beginning in ("明月", "春風", "白日", "秋"):
         print(write(model, vocabulary, beginning, rng))
     loss = model.evaluate(x[:tests], y[:tests], verbose=0)
-    print(f"{keras.backend.backend()}: perplexity of unseen poems {np.exp(loss):.1f} a character")
+    print(f"{keras.backend.backend()}: perplexity of unseen passages {np.exp(loss):.1f}")
 
 
 if __name__ == "__main__":
