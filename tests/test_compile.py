@@ -10,6 +10,7 @@ import pytest
 
 import lamella
 from lamella import native, ops
+from lamella.compile import compile_program
 from lamella.compile.executable import aligned_copy
 from lamella.types import bfloat16, type_of
 
@@ -404,6 +405,13 @@ def gradients(x):
     return lamella.grad(loss)(x.T[:, :100] * 0.01)
 
 
+def attention(x):
+    q = x.reshape(-1)[: 32 * 64 * 4 * 32].reshape(32, 64, 4, 32)
+    scores = np.einsum("bthd,bshd->bhts", q, q)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.einsum("bhts,bshd->bthd", weights / weights.sum(axis=-1, keepdims=True), q)
+
+
 @pytest.fixture
 def team():
     before = native.num_threads()
@@ -413,7 +421,7 @@ def team():
 
 @pytest.mark.parametrize(
     "f",
-    [big_reductions, matmuls, convolutions, scans, dropout, gradients],
+    [big_reductions, matmuls, convolutions, scans, dropout, gradients, attention],
     ids=lambda f: f.__name__,
 )
 def test_same_bits_on_any_number_of_threads(f, team):
@@ -454,3 +462,20 @@ def test_the_largest_element_is_the_largest_in_every_kernel(dtype):
         rows = h.astype("float64").any(axis=1)
         assert np.isfinite(g.astype("float64")).all()
         assert ((sums != 0) == rows).all()
+
+
+def test_kernels_that_hand_on_blocks_are_a_chain():
+    """The scores of attention pass from kernel to kernel in parts that stay in the cache."""
+
+    def attend(q, k, v):
+        scores = np.einsum("bthd,bshd->bhts", q, k)
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.einsum("bhts,bshd->bthd", weights / weights.sum(axis=-1, keepdims=True), v)
+
+    rng = np.random.default_rng(1)
+    q, k, v = rng.normal(size=(3, 32, 128, 4, 16)).astype("float32")
+    program = lamella.jit(attend).program(q, k, v)
+    executable = compile_program(program)
+    kinds = [line.text.split()[0] for line in executable.machine.code.instructions]
+    assert kinds == ["CALL_ANY", "STOP"]
+    np.testing.assert_allclose(*executable(q, k, v), *program.run(q, k, v), rtol=1e-4, atol=1e-5)

@@ -70,20 +70,29 @@ class Assembler:
         self.pending: dict[object, dict[int, list[Access]]] = {}  # by space, by chunks
         self.counter: list[int] = []
         self.kernels: dict[int, Kernel] = {}  # by the number of the instruction that calls them
-        self.dealt: set[int] = set()  # calls whose chunks must stay with the threads they are for
+        self.count = 0  # calls so far
+        self.links: set[tuple[int, int]] = set()  # calls that hand on blocks, chunk to equal chunk
+        self.run: list[tuple[int, Call]] = []  # calls since the last barrier or other instruction
+        self.position: dict[int, int] = {}  # the instruction that a call became
 
     def emit(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
+            if not isinstance(instruction, Call):
+                self._write()
             _EMIT[type(instruction)](self, instruction)
 
     def finish(self) -> native.Code:
         """The code; chunks that nothing binds to a thread go to whichever is free."""
-        for number, (position, kernel) in enumerate(self.kernels.items()):
-            if kernel.n_chunks >= SHARED_FROM and number not in self.dealt:
+        self._write()
+        bound = {self.position[n] for link in self.links for n in link
+                 if self.position[link[0]] != self.position[link[1]]}  # fmt: skip
+        for position, kernel in self.kernels.items():
+            if kernel.n_chunks >= SHARED_FROM and position not in bound:
                 self.code.release(position)
         return self.code
 
     def barrier(self) -> None:
+        self._write()
         if self.pending:
             self.code.barrier()
             self.pending = {}
@@ -106,8 +115,7 @@ class Assembler:
         ]
         if not all(map(new.stays_in_thread, met)):
             return True
-        for old in met:
-            self.dealt |= {old.number, new.number}
+        self.links |= {(old.number, new.number) for old in met if old.number != new.number}
         return False
 
     def _accesses(
@@ -115,7 +123,7 @@ class Assembler:
     ) -> list[Access]:
         """What the next call (or copy) touches of `buffer`: of two partners it may be either, of a
         window's base any part."""
-        root, number = buffer.root, len(self.kernels)
+        root, number = buffer.root, self.count
         if root.kind != "temporary":
             block = block if root is buffer else None
             return [Access(root, 0, 1, written, chunks, number, block)]
@@ -133,9 +141,43 @@ class Assembler:
             for buffer, written, block in zip(call.arguments, call.written, kernel.blocks)
             for access in self._accesses(buffer, written, kernel.n_chunks, block)
         )
-        slots = [self.slot(b) for b in call.arguments]
-        self.kernels[len(self.code.instructions)] = kernel
-        self.code.call(self.addresses[kernel.key], kernel.n_chunks, slots, name=_label(kernel.key))
+        self.run.append((self.count, call))
+        self.count += 1
+
+    def _write(self) -> None:
+        """Write the waiting calls. Those with other chunks have nothing to do with each other."""
+        groups: dict[int, list[tuple[int, Call]]] = {}
+        for number, call in self.run:
+            groups.setdefault(call.kernel.n_chunks, []).append((number, call))
+        self.run = []
+        for group in groups.values():
+            self._write_group(group)
+
+    def _write_group(self, waiting: list[tuple[int, Call]]) -> None:
+        """From the first call to the last that hand on blocks they are a chain."""
+        numbers = {number for number, _ in waiting}
+        linked = [n for link in self.links if numbers.issuperset(link) for n in link]
+        first, last = min(linked, default=0), max(linked, default=-1)
+        chain = [(n, call) for n, call in waiting if first <= n <= last]
+        for number, call in waiting:
+            if number == first and chain:
+                self._write_calls(chain)
+            elif not first <= number <= last:
+                self._write_calls([(number, call)])
+
+    def _write_calls(self, calls: Sequence[tuple[int, Call]]) -> None:
+        """One instruction for `calls`."""
+        instruction, kernels = len(self.code.instructions), [call.kernel for _, call in calls]
+        self.position.update((number, instruction) for number, _ in calls)
+        chunks, name = kernels[0].n_chunks, " + ".join(_label(k.key) for k in kernels)
+        parts = [(self.addresses[call.kernel.key], [self.slot(b) for b in call.arguments])
+                 for _, call in calls]  # fmt: skip
+        if len(calls) == 1:
+            self.kernels[instruction] = kernels[0]
+            self.code.call(parts[0][0], chunks, parts[0][1], name=name)
+        else:
+            self.kernels[instruction] = joined(kernels)
+            self.code.chain(native.chain_address(), chunks, parts, name=f"chain of {name}")
 
     def _copy(self, copy: Copy) -> None:
         self._touch(
@@ -201,6 +243,14 @@ _EMIT: dict[type, Callable[[Assembler, Any], None]] = {
     Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while,
     Switch: Assembler._switch,
 }  # fmt: skip
+
+
+def joined(kernels: Sequence[Kernel]) -> Kernel:
+    """What the profiler knows of a chain: its kernels read and write what they hand on."""
+    return Kernel(
+        " + ".join(k.key for k in kernels), kernels[0].make_text, kernels[0].n_chunks, (),
+        sum(k.flops for k in kernels), sum(k.nbytes for k in kernels),
+    )  # fmt: skip
 
 
 def _label(key: str) -> str:

@@ -54,12 +54,17 @@ class Plan:
 
     def block(self, array: Linear) -> int | None:
         """Elements per chunk, where chunk c touches only its own block of `array`; else None."""
-        if len(self.grid) != 1:
-            return None
-        (axis, length), n = next(iter(self.grid.items())), self.loops.extents
-        steps = [k * (n[x] - 1) for x, k in array.strides.items() if x != axis]
-        inside = min(steps, default=0) >= 0 and sum(steps) + array.offset < array[axis]
-        return length * array[axis] if inside and array.offset >= 0 else None
+        n, size, expected = self.loops.extents, 0, None
+        for axis, length in reversed(self.grid.items()):
+            step = length * array[axis]
+            if expected not in (None, step) or step <= 0:
+                return None
+            size, expected = size or step, step * -(-n[axis] // length)
+            if n[axis] % length and axis != next(iter(self.grid)):
+                return None
+        steps = [k * (self.grid.get(x, n[x]) - 1) for x, k in array.strides.items()]
+        inside = min(steps, default=0) >= 0 and sum(steps) + array.offset < size
+        return size if inside and array.offset >= 0 else None
 
     def operand_block(self, k: int) -> int | None:
         """As `block`, of operand a or b."""

@@ -196,7 +196,8 @@ class Map:
             (stored,) = {a.offset.key for a in self.space.stores if a.value is y}
             for i, x in enumerate(self.body.inputs):
                 read = {a.offset.key for a in self.space.probe.accesses if a.value is x}
-                if x.type == y.type and read == {stored}:
+                same = x.type.dtype == y.type.dtype and x.type.size == y.type.size
+                if same and read == {stored}:
                     pairs.add((i, j))
         return frozenset(pairs)
 

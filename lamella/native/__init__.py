@@ -2,6 +2,7 @@
 
 from . import cache
 from .assembler import Code, Label
+from .chain import chain_address
 from .jit import assembly, compile_kernels
 from .machine import Machine, Timing
 from .peak import Peaks, peaks
@@ -17,6 +18,7 @@ __all__ = [
     "Timing",
     "assembly",
     "cache",
+    "chain_address",
     "compile_kernels",
     "num_threads",
     "peaks",

@@ -100,6 +100,15 @@ class Code:
         self._use(*ids)
         self._add("CALL", f"{name}({_row(ids)}), {chunks} chunks", function, chunks, len(ids), *ids)
 
+    def chain(self, function: int, chunks: int, calls: Sequence[tuple[int, Sequence[int]]],
+              name: str = "chain") -> None:  # fmt: skip
+        """Run `calls`, each (address of a kernel, its ids), chunk by chunk (see chain.py)."""
+        words = [len(calls)]
+        for kernel, ids in calls:
+            self._use(*ids)
+            words += [kernel, len(ids), *ids]
+        self._add("CALL", f"{name}, {chunks} chunks", function, chunks, len(words), *words)
+
     def release(self, number: int) -> None:
         """Let any thread take any chunk of CALL number `number` of the instructions."""
         line = self.instructions[number]

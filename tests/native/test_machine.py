@@ -44,6 +44,23 @@ def release(code):
     code.release(len(code.instructions) - 1)
 
 
+@pytest.mark.parametrize("released", [False, True])
+def test_a_chain_runs_its_kernels_chunk_by_chunk(threads, released):
+    """y += x, then x += 1, then y += x again, each element of its own chunk."""
+    for n in (1, 2, 5, N):
+        x, y = np.arange(N), np.zeros(N, np.int64)
+        code = Code()
+        calls = [(kernel(name), ids) for name, ids in (
+            ("accumulate", [0, 1]), ("increment", [0, 0]), ("accumulate", [0, 1]))]  # fmt: skip
+        code.chain(native.chain_address(), n, calls)
+        if released:
+            release(code)
+        run(code, x, y)
+        done = np.arange(N) < n
+        np.testing.assert_array_equal(x, np.arange(N) + done)
+        np.testing.assert_array_equal(y, np.where(done, 2 * np.arange(N) + 1, 0))
+
+
 def test_released_chunks_run_once(threads):
     """Neither the calls of a row nor the rounds of a loop take a chunk from each other."""
     for n in (1, 2, 3, 7, N):
