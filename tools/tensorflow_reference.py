@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "tensorflow"
+FOLDER = Path(__file__).resolve().parent.parent / "tests" / "tf2"
 
 
 def weights(shape: Any) -> np.ndarray:
