@@ -70,6 +70,18 @@ def _keras_datasets_folder() -> Path:
 # -- layers ----------------------------------------------------------------------------------
 
 
+def _call_with_tensors(layer: Any) -> None:
+    """What a layer is called with does not change when it computes `x += y`."""
+    cls = layer.Layer
+    plain, as_tensors = cls.__call__, importlib.import_module(f"{PACKAGE}.tensor").as_tensors
+
+    @functools.wraps(plain)
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return plain(self, *map(as_tensors, args), **kwargs)
+
+    cls.__call__ = __call__
+
+
 def _equalize_in_a_trace(equalization: Any) -> None:
     """Keras looks for the first filled bin with `nonzero`, whose shape depends on the data."""
     cls = equalization.Equalization
@@ -86,30 +98,6 @@ def _equalize_in_a_trace(equalization: Any) -> None:
         return np.take(table, bins.astype(np.int32))
 
     cls._apply_equalization = _apply_equalization
-
-
-class _Table(np.ndarray):
-    """An array that takes attributes."""
-
-
-def _enable_lora_of_int4(embedding: Any) -> None:
-    """`enable_lora` sets `embeddings.trainable`; with int4 that is an array, just unpacked."""
-    cls = embedding.Embedding
-    plain, enable = cls.embeddings.fget, cls.enable_lora
-
-    def embeddings(self: Any) -> Any:
-        table = plain(self)
-        return table.view(_Table) if type(table) is np.ndarray and not self.lora_enabled else table
-
-    @functools.wraps(enable)
-    def enable_lora(self: Any, *args: Any, **kwargs: Any) -> None:
-        cls.embeddings = property(embeddings)
-        try:
-            enable(self, *args, **kwargs)
-        finally:
-            cls.embeddings = property(plain)
-
-    cls.enable_lora = enable_lora
 
 
 def _keep_directions(bidirectional: Any) -> None:
@@ -132,7 +120,7 @@ ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.backend.config": _add_pluggable_name,
     "keras.src.utils.backend_utils": _extend_dynamic_backend,
     "keras.src.datasets.mnist": _serve_mnist_offline,
-    f"{_LAYERS}.core.embedding": _enable_lora_of_int4,
+    f"{_LAYERS}.layer": _call_with_tensors,
     f"{_LAYERS}.rnn.bidirectional": _keep_directions,
     f"{_LAYERS}.preprocessing.image_preprocessing.equalization": _equalize_in_a_trace,
 }

@@ -128,7 +128,18 @@ def _compared_name(test: ast.expr) -> object:
     return None
 
 
-class BranchLoader(importlib.machinery.SourceFileLoader):
+class AdjustingLoader(importlib.machinery.SourceFileLoader):
+    """Loads a module of Keras from its own file, then adjusts it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        try:
+            ADJUSTMENTS.get(module.__name__, lambda module: None)(module)
+        except AttributeError as error:
+            raise _unsupported(f"{module.__name__} has changed ({error})") from error
+
+
+class BranchLoader(AdjustingLoader):
     """Loads a module of Keras from its own file, with one more branch in its chain."""
 
     def get_code(self, fullname: str) -> CodeType:  # never from the bytecode cache
@@ -138,20 +149,6 @@ class BranchLoader(importlib.machinery.SourceFileLoader):
         if count != 1:
             raise _unsupported(f"{fullname} has {count} chains that choose the backend, not 1")
         return compile(tree, path, "exec", dont_inherit=True)
-
-
-# -- modules adjusted after they ran ---------------------------------------------------------
-
-
-class AdjustingLoader(importlib.machinery.SourceFileLoader):
-    """Loads a module of Keras as it is, then adjusts it."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        super().exec_module(module)
-        try:
-            ADJUSTMENTS[module.__name__](module)
-        except AttributeError as error:
-            raise _unsupported(f"{module.__name__} has changed ({error})") from error
 
 
 # -- the finder ------------------------------------------------------------------------------
@@ -184,10 +181,8 @@ class KerasFinder:
             self.pluggable = _is_pluggable(Path(spec.origin))
             if not self.pluggable:
                 check_version(_keras_version())
-        if name in ADJUSTMENTS:
-            spec.loader = AdjustingLoader(name, spec.origin)
-        elif not self.pluggable:
-            spec.loader = BranchLoader(name, spec.origin)
+        branching = name in BRANCHES and not self.pluggable
+        spec.loader = (BranchLoader if branching else AdjustingLoader)(name, spec.origin)
         return spec
 
 

@@ -22,6 +22,7 @@ from keras.src.trainers import trainer as base_trainer
 
 from keras_lamella.src import layer
 from keras_lamella.src.step import StepFunction
+from keras_lamella.src.tensor import Tensor
 from lamella.frontend.tracer import Tracer
 from lamella.program import is_building
 
@@ -45,6 +46,9 @@ TRAINING = frozenset(
 Arrays = Sequence[np.ndarray]
 State = list[tuple[Any, dict[str, Any]]]
 
+#: What a compiled call takes.
+_ARRAYS = (np.ndarray, Tensor)
+
 #: The answer that means: Keras must make this call.
 UNKNOWN = object()
 
@@ -64,8 +68,8 @@ class Calls:
         if len(args) != 1 or not kwargs.keys() <= {"training"} or is_building():
             return UNKNOWN
         x = args[0]
-        leaves, structure = ([x], None) if type(x) is np.ndarray else optree.tree_flatten(x)
-        if any(type(leaf) is not np.ndarray for leaf in leaves):
+        leaves, structure = ([x], None) if type(x) in _ARRAYS else optree.tree_flatten(x)
+        if any(type(leaf) not in _ARRAYS for leaf in leaves):
             return UNKNOWN
         if any(global_state.get_global_attribute(scope) is not None for scope in SCOPES):
             return UNKNOWN

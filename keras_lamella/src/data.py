@@ -90,13 +90,14 @@ def _numpy_arrays(adapter: ArrayDataAdapter) -> Any:
     sliceables = array_slicing.convert_to_sliceable(adapter._inputs, target_backend="numpy")
     leaves, structure = optree.tree_flatten(sliceables)
     arrays: list[Any] = [getattr(s, "array", None) for s in leaves]
-    if all(type(a) is np.ndarray and a.dtype.kind in "fiub" for a in arrays):
+    if all(isinstance(a, np.ndarray) and a.dtype.kind in "fiub" for a in arrays):
         return optree.tree_unflatten(structure, [_readable(a) for a in arrays])
     return None
 
 
 def _readable(array: np.ndarray) -> np.ndarray:
     """The array, or a copy that kernels can read where it lies: made once, not for each Block."""
+    array = np.asarray(array)
     return array if is_readable(array) else aligned_copy(array, type_of(array))
 
 

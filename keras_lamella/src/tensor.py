@@ -1,4 +1,4 @@
-"""Tensors: plain `numpy.ndarray` outside a trace, `Tracer` inside."""
+"""Tensors: `numpy.ndarray` outside a trace, `Tracer` inside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from keras.src import tree
 from keras.src.backend import config
 from keras.src.backend.common import KerasVariable, dtypes, standardize_dtype
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_lamella.src.float8 import FLOAT8, round_to_float8
 from lamella.frontend.tracer import Tracer
@@ -16,8 +17,48 @@ DTYPES = {name: np.dtype(name) for name in dtypes.ALLOWED_DTYPES if name != "str
 assert ml_dtypes  # registers bfloat16 and the float8 types with NumPy
 
 
+class Tensor(np.ndarray):
+    """An array whose augmented assignments make a new array: tensors of Keras never change.
+
+    Keras's layers, and those of users, write `x += y` for arrays that others hold as well.
+    """
+
+    __iadd__, __isub__, __imul__ = np.ndarray.__add__, np.ndarray.__sub__, np.ndarray.__mul__
+    __itruediv__, __ifloordiv__ = np.ndarray.__truediv__, np.ndarray.__floordiv__
+    __imod__, __ipow__, __imatmul__ = np.ndarray.__mod__, np.ndarray.__pow__, np.ndarray.__matmul__
+    __iand__, __ior__, __ixor__ = np.ndarray.__and__, np.ndarray.__or__, np.ndarray.__xor__
+    __ilshift__, __irshift__ = np.ndarray.__lshift__, np.ndarray.__rshift__
+
+    def __repr__(self):
+        return repr(np.asarray(self))
+
+    def __reduce__(self):
+        return np.asarray(self).__reduce__()
+
+
+def as_tensor(x):
+    """`x`; an array as a Tensor."""
+    return x.view(Tensor) if type(x) is np.ndarray else x
+
+
+def as_tensors(x):
+    """Arrays in nested lists, tuples and dicts as Tensors, with their masks."""
+    if type(x) is np.ndarray:
+        mask, x = get_keras_mask(x), x.view(Tensor)
+        if mask is not None:
+            set_keras_mask(x, mask)
+        return x
+    if type(x) in (list, tuple):
+        return type(x)(map(as_tensors, x))
+    return {k: as_tensors(v) for k, v in x.items()} if type(x) is dict else x
+
+
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """`x` as a tensor; without `dtype`, 64-bit dtypes become 32-bit ones (Keras's rule)."""
+    return as_tensor(_convert(x, dtype, sparse, ragged))
+
+
+def _convert(x, dtype, sparse, ragged):
     if sparse or ragged:
         kind = "sparse" if sparse else "ragged"
         raise ValueError(f"`{kind}=True` is not supported with the lamella backend")

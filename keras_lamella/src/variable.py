@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from keras.src.backend.common import KerasVariable
 
-from keras_lamella.src.tensor import convert_to_tensor
+from keras_lamella.src.tensor import as_tensor, convert_to_tensor
 from lamella.compile.executable import aligned_copy
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
@@ -33,7 +33,7 @@ class Variable(KerasVariable):
     def _value(self) -> Any:
         scope = _active.scope
         if scope is None or self._array is None:
-            return self._array
+            return as_tensor(self._array)
         return scope.read(self)
 
     @_value.setter

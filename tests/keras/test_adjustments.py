@@ -28,8 +28,29 @@ def test_lora_can_be_enabled_on_an_int4_embedding():
     before = layer(np.arange(10))
     layer.enable_lora(2)
     np.testing.assert_allclose(layer(np.arange(10)), before, atol=1e-6)
-    assert type(layer.embeddings) is np.ndarray
     assert [w.name for w in layer.trainable_weights] == ["lora_embeddings_a", "lora_embeddings_b"]
+
+
+def test_augmented_assignment_leaves_the_arrays_of_others_alone():
+    class Shifted(keras.layers.Layer):
+        def call(self, x):
+            before = x
+            x += 1
+            return x * 10 + before
+
+    x = np.ones((2, 3), "float32")
+    layer = Shifted()
+    np.testing.assert_array_equal(layer(x), 21)
+    np.testing.assert_array_equal(keras.Sequential([layer]).predict(x, verbose=0), 21)
+    np.testing.assert_array_equal(x, 1)
+    keras.layers.RandomBrightness(0.5, value_range=(0, 1))(x.reshape(1, 2, 3, 1) / 2)
+    variable = keras.Variable([1.0, 2.0])
+    value = variable.value
+    value += 1
+    np.testing.assert_array_equal(variable, [1, 2])
+    total = keras.ops.zeros(3)
+    total += keras.ops.ones(3)
+    assert type(total) is type(keras.ops.convert_to_tensor(x))
 
 
 def test_without_jit_compile_a_step_may_ask_for_numbers():
