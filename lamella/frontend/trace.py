@@ -29,7 +29,8 @@ _LIBRARIES = tuple(
 
 
 @functools.cache
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
+    """Whether a file is part of Lamella, Keras or NumPy, and not of the program."""
     return filename.startswith("<") or any(part in filename for part in _LIBRARIES)
 
 
@@ -37,7 +38,7 @@ def user_line() -> str | None:
     """`file:line in function` of the innermost frame outside Lamella, Keras and NumPy."""
     frame = sys._getframe(1)
     while frame is not None:
-        if not _is_library(frame.f_code.co_filename):
+        if not is_library(frame.f_code.co_filename):
             return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back  # type: ignore[assignment]
     return None

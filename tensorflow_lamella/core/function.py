@@ -27,6 +27,7 @@ from lamella.frontend.tracer import Tracer
 from lamella.program import Program, is_building
 from lamella.types import Type, dtype_of
 from tensorflow_lamella.core import effects, state
+from tensorflow_lamella.core.autograph import converted
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.spec import TensorSpec
 from tensorflow_lamella.core.tensor import Tensor
@@ -74,7 +75,7 @@ class Function:
 
     @functools.cached_property
     def _body(self) -> Callable[..., Any]:
-        return self.python_function
+        return converted(self.python_function) if self._autograph else self.python_function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if eagerly():

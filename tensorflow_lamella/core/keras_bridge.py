@@ -21,6 +21,7 @@ from keras.src.utils import backend_utils
 
 from lamella.frontend.tracer import Tracer
 from tensorflow_lamella.core import state
+from tensorflow_lamella.core.autograph import converted
 from tensorflow_lamella.core.convert import raw
 from tensorflow_lamella.core.dispatch import Op, set_symbolic, wrap
 from tensorflow_lamella.core.tensor import Tensor
@@ -56,7 +57,8 @@ def _inward(call: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         args = tuple(tree.map_structure(_tensor, x) for x in args)
         kwargs = {key: tree.map_structure(_tensor, x) for key, x in kwargs.items()}
-        return tree.map_structure(arrays_in, call(self, *args, **kwargs))
+        function = converted(call) if state.is_traced() else call
+        return tree.map_structure(arrays_in, function(self, *args, **kwargs))
 
     wrapped.inward = call  # type: ignore[attr-defined]
     return wrapped

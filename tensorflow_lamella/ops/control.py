@@ -262,8 +262,9 @@ class TensorArray:
             if i >= len(self._elements):
                 raise InvalidArgumentError(f"TensorArray: index {i} with size {self._size()}; "
                                            "give dynamic_size=True")  # fmt: skip
-            self._elements[i] = array
-            return self
+            made = self._copy() if state.is_traced() else self
+            made._elements[i] = array
+            return made
         made = self._copy()
         made._stacked = lamella.update(self._array(array.shape), index, array)
         return made
@@ -309,6 +310,12 @@ class TensorArray:
         """How many tensors there are."""
         return wrap(np.array(self._size(), np.int32))
 
+    def like(self, other: TensorArray) -> TensorArray:
+        """This array, its elements of the shape that they have in `other` where it is not known."""
+        if self._stacked is None and self.element_shape is None:
+            self.element_shape = other._array(None).shape[1:]
+        return self
+
     def identity(self) -> TensorArray:
         """This array."""
         return self
@@ -343,14 +350,14 @@ class TensorArray:
 
 
 def _flatten_array(x: TensorArray) -> Any:
-    return (x._array(None),), (x.dtype, x.dynamic_size, x.element_shape)
+    return (x._array(None),), (x.dtype, x.dynamic_size)
 
 
 def _unflatten_array(about: Any, children: Any) -> TensorArray:
-    dtype, dynamic, shape = about
+    dtype, dynamic = about
     (stacked,) = children
-    made = TensorArray(dtype, 0, dynamic, element_shape=shape)
-    made._stacked = stacked
+    made = TensorArray(dtype, 0, dynamic)
+    made._stacked = to_array(stacked)
     return made
 
 
