@@ -44,7 +44,17 @@ def _refuse_sparse(sparse):
         raise ValueError("Unsupported value `sparse=True` with the lamella backend")
 
 
+def _known_logits(output, from_logits):
+    """The logits whose softmax or sigmoid `output` is, where an activation of Keras left them.
+
+    Probabilities that are 0 or 1 in floating point have no gradient, logits have one.
+    """
+    logits = getattr(output, "_keras_logits", None)
+    return (output, from_logits) if logits is None else (logits, True)
+
+
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    output, from_logits = _known_logits(output, from_logits)
     output = to_float(output)
     target = convert_to_tensor(target, output.dtype)
     _check_same_shape(target, output)
@@ -57,6 +67,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    output, from_logits = _known_logits(output, from_logits)
     target, output = convert_to_tensor(target, "int32"), to_float(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = np.squeeze(target, axis=-1)
@@ -88,6 +99,7 @@ def _inside_unit_interval(p):
 
 
 def binary_crossentropy(target, output, from_logits=False):
+    output, from_logits = _known_logits(output, from_logits)
     output = to_float(output)
     target = convert_to_tensor(target, output.dtype)
     _check_same_shape(target, output)
