@@ -29,6 +29,11 @@ from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
 from lamella.kernels.contract_kernel import ContractionKernel, Emits, Ending
 from lamella.kernels.contract_minimal import Minimal, minimal_form
+from lamella.kernels.contract_minimal_gradient import (
+    MinimalGradient,
+    gradient_form,
+    gradient_text,
+)
 from lamella.kernels.contract_minimal_kernel import MinimalKernel, filters_text
 from lamella.kernels.contract_nest import linear_form
 from lamella.kernels.contract_pairs import PairProducts, Pairs, pack_chunks, pack_text, pair_form
@@ -55,9 +60,13 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     pairs = pair_form(maps, a, b, out, dtype, target)
     math = PairProducts() if pairs else Arithmetic(dtype)
     region = Region(body, eq, math, target, pairs)
-    minimal = _minimal(maps, (a, b, out), dtype, target)
-    if minimal:
-        return region.minimal(minimal)
+    if dtype == np.float32 and 0 not in out:
+        nests = gather_form(maps, a, b, out)
+        if nests and len(nests) == 1:
+            if minimal := minimal_form(nests[0], a, b, out, target):
+                return region.minimal(minimal)
+            if gradient := gradient_form(nests[0], a, b, out, target):
+                return region.minimal_gradient(gradient)
     plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target)
     if plans is None:
         return region.generic(maps)
@@ -93,13 +102,6 @@ def _shapes(eq: Equation) -> tuple[Shape, Shape, Shape]:
     """Of the operands and the result."""
     (a, b), (out,) = eq.operands, eq.results
     return a.type.shape, b.type.shape, out.type.shape
-
-
-def _minimal(maps: IndexMap, shapes: tuple[Shape, Shape, Shape], dtype: np.dtype, target: Target
-             ) -> Minimal | None:  # fmt: skip
-    """The form with fewer multiplications, where there is one."""
-    nests = gather_form(maps, *shapes) if dtype == np.float32 and 0 not in shapes[2] else None
-    return minimal_form(nests[0], *shapes, target) if nests and len(nests) == 1 else None
 
 
 def _plans(maps: IndexMap, operands: tuple[Shape, Shape], out: Shape, math: Arithmetic,
@@ -226,6 +228,15 @@ class Region:
         self._launch("minimal", make, form.plan.n_chunks, form.flops, *range(count), filters,
                      blocks=blocks)  # fmt: skip
         return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
+
+    def minimal_gradient(self, form: MinimalGradient) -> Lowered:
+        """Parts of the sum over the images, then the rest of the body."""
+        out = self.eq.results[0].type
+        sums = Type((form.parts, *out.shape), out.dtype)
+        array = self._array(sums.nbytes)
+        make = partial(gradient_text, form, self.math)
+        self._launch("minimal", make, form.parts, form.flops, *self.operands, array)
+        return self.followed(sums, array)
 
     def in_two_steps(self, plan: Plan) -> Lowered:
         """Sums to a scratch array [part][result], then the rest of the body over it."""

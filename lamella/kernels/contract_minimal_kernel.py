@@ -94,102 +94,121 @@ def in_both(f: Callable[[Sequence[str]], list[str]], x: Sequence[Sequence[str]]
     return [f(row) for row in zip(*columns)]
 
 
-class MinimalKernel:
-    """Emits the loops of a Minimal; `ending` takes the results of a tile."""
+class Patches:
+    """Loops over bands of tiles of an image, and makes V of each."""
 
-    def __init__(self, code: Code, math: Arithmetic, form: Minimal, arrays: Sequence[str]) -> None:
-        """arrays: the images, and the filters U."""
-        self.code, self.math, self.form, self.plan = code, math, form, form.plan
-        self.loops, self.tile = self.plan.loops, self.plan.tile
-        self.first: str | None = None
-        self.images, self.filters = arrays
+    def __init__(self, code: Code, math: Arithmetic, form: Minimal, images: str) -> None:
+        self.code, self.math, self.form, self.images = code, math, form, images
         self.registers = Registers(code, form.lanes)
-        tiles = form.band * form.tiles[1]
-        self.box = self._stack(form.box.size)
-        self.patches = self._stack(POINTS * tiles * form.channels)
-        self.products = self._stack(POINTS * tiles * form.results)
+        self.box = self.stack(form.box.size)
+        self.patches = self.stack(POINTS * form.step(form.channels))
 
-    def _stack(self, elements: int) -> str:
+    def stack(self, elements: int) -> str:
+        """Memory of this thread for float32."""
         with self.code.hoisted(0):
             return self.code.let(f"alloca [{4 * elements + SLACK} x i8], align 64")
 
-    def chunk(self, number: Int, ending: Ending) -> None:
-        """The images of chunk `number`."""
-        image = self.form.axes[0]
-        self.blocks = Blocks(self.code, dict(self.loops.extents))
-        self.blocks.chunk(self.plan.grid, number)
-        ending.start_of_chunk(self.blocks)
-        self.blocks.each(image, 1, lambda _: self._image(ending))
-
-    def _image(self, ending: Ending) -> None:
+    def each_band(self, image: Int, body: Callable[[Int], None]) -> None:
+        """body(first row of tiles) for every band, when its V is there."""
         code, form = self.code, self.form
-        image = form.axes[0]
         copy = BoxCopy(code, self.math, form.box, form.lanes)
-        copy.copy({image: self.blocks.start[image]}, self.images, self.box)
+        copy.copy({form.axes[0]: image}, self.images, self.box)
 
         def band(number: Int, _: list[str]) -> None:
             first = code.mul(number, form.band)
-            self._each_tile(lambda r, x, s: self._patch(first, r, x, s))
-            product = ContractionKernel(code, self.math, form.product, [self.patches, self.filters])
-            product.chunk(0, Store(product, self.products, wide=True))
-            self._results(first, ending)
+            self._each_patch(lambda r, x, s: self._patch(first, r, x, s))
+            body(first)
 
         code.loop(form.tiles[0] // form.band, band)
 
-    def _each_tile(self, body: Callable[[Int, Int, Int], None]) -> None:
-        """body(row of the band, column, channel) for every tile and vector of channels."""
+    def _each_patch(self, body: Callable[[Int, Int, Int], None]) -> None:
         code, form = self.code, self.form
-        vectors, lanes = form.channels // form.lanes, form.lanes
 
-        def tile(r: Int, x: Int) -> None:
-            code.loop(vectors, lambda s, _: body(r, x, code.mul(s, lanes)))
+        def patch(r: Int, x: Int) -> None:
+            vectors = form.channels // form.lanes
+            code.loop(vectors, lambda s, _: body(r, x, code.mul(s, form.lanes)))
 
-        code.loop(form.band, lambda r, _: code.loop(form.tiles[1], lambda x, _: tile(r, x)))
+        code.loop(form.band, lambda r, _: code.loop(form.tiles[1], lambda x, _: patch(r, x)))
+
+    def each_tile(self, body: Callable[[Int, Int, Int, tuple[int, int]], None]) -> None:
+        """body(row of the band, column, result channel, results down and across) of every tile.
+
+        The last of an odd number of results is half a tile.
+        """
+        code, form = self.code, self.form
+        height, width = (form.extents[x] for x in form.axes[1:3])
+
+        def tile(r: Int, x: Int, used: tuple[int, int]) -> None:
+            vectors = form.results // form.lanes
+            code.loop(vectors, lambda o, _: body(r, x, code.mul(o, form.lanes), used))
+
+        def row(r: Int, down: int) -> None:
+            code.loop(width // 2, lambda x, _: tile(r, x, (down, 2)))
+            if width % 2:
+                tile(r, width // 2, (down, 1))
+
+        code.loop(form.band - height % 2, lambda r, _: row(r, 2))
+        if height % 2:
+            row(form.band - 1, 1)
 
     def _patch(self, first: Int, r: Int, x: Int, s: Int) -> None:
-        """V of one tile."""
         code, form = self.code, self.form
         _, row, column, _ = strides_of(form.box.sizes)
         y = code.mul(code.add(first, r), 2 * row)
         start = code.add(code.linear([(y, 1), (x, 2 * column)]), s)
         d = [[self.registers.load(self.box, code.add(start, i * row + j * column))
               for j in range(4)] for i in range(4)]  # fmt: skip
-        to = code.add(code.mul(self._tile(r, x), form.channels), s)
-        step = form.band * form.tiles[1] * form.channels
-        for k, v in enumerate(v for line in in_both(self.registers.patch, d) for v in line):
-            self.registers.store(self.patches, code.add(to, k * step), v)
+        self.put(self.patches, form.channels, (r, x, s), in_both(self.registers.patch, d))
 
-    def _tile(self, r: Int, x: Int) -> Int:
-        return self.code.add(self.code.mul(r, self.form.tiles[1]), x)
+    def put(self, target: str, channels: int, at: tuple[Int, Int, Int],
+            points: Sequence[Sequence[str]]) -> None:  # fmt: skip
+        """Store vectors to target[point][tile][channel]."""
+        to = self.place(channels, at)
+        for k, v in enumerate(v for line in points for v in line):
+            self.registers.store(target, self.code.add(to, k * self.form.step(channels)), v)
 
-    def _results(self, first: Int, ending: Ending) -> None:
-        """Rows and columns of tiles; the last of an odd number is half a tile."""
-        code, form = self.code, self.form
-        height, width = (form.extents[x] for x in form.axes[1:3])
+    def place(self, channels: int, at: tuple[Int, Int, Int]) -> Int:
+        """The element of [tile][channel] at (row of the band, column, channel)."""
+        code, (r, x, s) = self.code, at
+        tile = code.add(code.mul(r, self.form.tiles[1]), x)
+        return code.add(code.mul(tile, channels), s)
 
-        def rows(r: Int, used: int) -> None:
-            code.loop(width // 2, lambda x, _: tile(r, x, used, 2))
-            if width % 2:
-                tile(r, width // 2, used, 1)
 
-        def tile(r: Int, x: Int, down: int, across: int) -> None:
-            code.loop(form.results // form.lanes, lambda o, _: self._result(
-                first, r, x, code.mul(o, form.lanes), (down, across), ending))  # fmt: skip
+class MinimalKernel(Patches):
+    """Emits the loops of a convolution; `ending` takes the results of a tile."""
 
-        code.loop(form.band - height % 2, lambda r, _: rows(r, 2))
-        if height % 2:
-            rows(form.band - 1, 1)
+    def __init__(self, code: Code, math: Arithmetic, form: Minimal, arrays: Sequence[str]) -> None:
+        """arrays: the images, and the filters U."""
+        super().__init__(code, math, form, arrays[0])
+        self.filters, self.plan = arrays[1], form.plan
+        self.loops, self.tile = self.plan.loops, self.plan.tile
+        self.first: str | None = None
+        self.products = self.stack(POINTS * form.step(form.results))
 
-    def _result(self, first: Int, r: Int, x: Int, o: Int, used: tuple[int, int],
+    def chunk(self, number: Int, ending: Ending) -> None:
+        """The images of chunk `number`."""
+        image = self.form.axes[0]
+        self.blocks = blocks = Blocks(self.code, dict(self.loops.extents))
+        blocks.chunk(self.plan.grid, number)
+        ending.start_of_chunk(blocks)
+
+        def band(first: Int) -> None:
+            arrays = [self.patches, self.filters]
+            product = ContractionKernel(self.code, self.math, self.form.product, arrays)
+            product.chunk(0, Store(product, self.products, wide=True))
+            self.each_tile(lambda r, x, o, used: self._result((first, r, x, o), used, ending))
+
+        blocks.each(image, 1, lambda _: self.each_band(blocks.start[image], band))
+
+    def _result(self, at: tuple[Int, Int, Int, Int], used: tuple[int, int],
                 ending: Ending) -> None:  # fmt: skip
-        code, form = self.code, self.form
-        start = code.add(code.mul(self._tile(r, x), form.results), o)
-        step = form.band * form.tiles[1] * form.results
+        code, form, (first, r, x, o) = self.code, self.form, at
+        start, step = self.place(form.results, (r, x, o)), form.step(form.results)
         m = [[self.registers.load(self.products, code.add(start, (4 * i + j) * step))
               for j in range(4)] for i in range(4)]  # fmt: skip
         results = in_both(self.registers.result, m)
         values = [results[i][j] for i in range(used[0]) for j in range(used[1])]
         n, row, column, channel = form.axes
-        at = {n: 0, row: code.mul(code.add(first, r), 2), column: code.mul(x, 2), channel: o}
+        where = {n: 0, row: code.mul(code.add(first, r), 2), column: code.mul(x, 2), channel: o}
         shape = Shape(((row, used[0]), (column, used[1])), 1, form.lanes)
-        ending(self.blocks, shape, at, values)
+        ending(self.blocks, shape, where, values)

@@ -91,3 +91,14 @@ def test_numbers_that_are_not_finite_stay_in_their_image():
     (out,) = execute(lower_contraction(made, native.target()), [x, f], made.out_types)
     assert not np.isfinite(out[3, 1:4, 1:4]).any()
     assert np.isfinite(np.delete(out, 3, axis=0)).all()
+
+
+WEIGHT = "n y+i-{p} x+j-{q} c, n y x o -> i j c o"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradient_of_the_filter(case):
+    n, h, w, c, o, p, q = case
+    small = (n, h + 2 * p - 2, w + 2 * q - 2, o)
+    lowered = check(WEIGHT.format(p=p, q=q), (n, h, w, c), small, (3, 3, c, o))
+    assert lowered.launches[0].kernel.key.endswith("minimal")
