@@ -21,7 +21,7 @@ from keras_lamella.src.ops.dtypes import (
     is_scalar,
     to_float,
 )
-from keras_lamella.src.tensor import convert_to_tensor
+from keras_lamella.src.tensor import convert_to_tensor, return_tensors
 from keras_lamella.src.variates import bits
 
 
@@ -138,4 +138,5 @@ __all__ = [
     "make_default_seed", "normal", "randint", "shuffle", "truncated_normal", "uniform",
 ]  # fmt: skip
 
+return_tensors(globals())
 __getattr__ = missing_op(__name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+
 import ml_dtypes
 import numpy as np
 from keras.src import tree
@@ -51,6 +54,24 @@ def as_tensors(x):
     if type(x) in (list, tuple):
         return type(x)(map(as_tensors, x))
     return {k: as_tensors(v) for k, v in x.items()} if type(x) is dict else x
+
+
+def return_tensors(module):
+    """Let the functions of an op module, given as its `globals()`, return Tensors."""
+    for name in module["__all__"]:
+        if inspect.isfunction(module[name]):
+            module[name] = _returning_tensors(module[name])
+
+
+def _returning_tensors(f):
+    @functools.wraps(f)
+    def g(*args, **kwargs):
+        out = f(*args, **kwargs)
+        if type(out) is np.ndarray:
+            return out.view(Tensor)
+        return type(out)(map(as_tensor, out)) if type(out) in (list, tuple) else out
+
+    return g
 
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):

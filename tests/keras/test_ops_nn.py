@@ -199,3 +199,13 @@ def test_fold_adds_what_unfold_took() -> None:
     x = normal(1, 2, 5, 5)
     counts = ops.fold(ops.unfold(np.ones_like(x), 3), 5, 3)
     np.testing.assert_allclose(ops.fold(ops.unfold(x, 3), 5, 3), x * counts, rtol=1e-5)
+
+
+def test_sparsemax_projects_onto_the_simplex():
+    x = np.random.default_rng(1).normal(size=(5, 6)).astype("float32")
+    y = ops.sparsemax(x)
+    np.testing.assert_allclose(y.sum(axis=-1), 1, rtol=1e-6)
+    # the nearest point: equally far from x wherever it is positive, further where it is zero
+    shift = np.where(y > 0, x - y, np.nan)
+    np.testing.assert_allclose(np.nanmax(shift, -1), np.nanmin(shift, -1), rtol=1e-5)
+    assert (x[y == 0] <= np.nanmax(shift, -1, keepdims=True).repeat(6, -1)[y == 0] + 1e-6).all()

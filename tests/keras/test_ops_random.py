@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-from keras import random
+from keras import ops, random
 from scipy import stats
 
 from keras_lamella.src import variates
@@ -88,3 +89,17 @@ def test_traced_words_are_the_eager_ones() -> None:
     program, _ = trace(lambda s: [variates.bits(s, (3, 7), 11)], [type_of(seed)])
     np.testing.assert_array_equal(program.run(seed)[0], variates.bits(seed, (3, 7), 11))
     assert not program.constants  # the counter is computed, not stored
+
+
+def test_elastic_transform_moves_pixels_by_a_smooth_random_field():
+    image = np.tile(np.arange(32, dtype="float32")[:, None, None], (1, 32, 1))
+    moved = ops.image.elastic_transform(image, 20.0, 4.0, seed=3)
+    again = ops.image.elastic_transform(image, 20.0, 4.0, seed=3)
+    np.testing.assert_array_equal(moved, again)
+    shift = (moved - image)[8:-8, 8:-8, 0]  # an image of row numbers shows the shift along rows
+    assert 0.1 < np.abs(shift).max() < 16
+    assert np.abs(np.diff(shift, axis=0)).max() < np.abs(shift).max() / 2
+    still = ops.image.elastic_transform(image, 1e-4, 4.0, seed=3)
+    np.testing.assert_allclose(still, image, atol=1e-3)
+    layer = keras.layers.RandomElasticTransform(factor=1.0, scale=1.0, seed=1)
+    assert not np.array_equal(layer(image[None], training=True), image[None])

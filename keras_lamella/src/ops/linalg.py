@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_lamella.missing import missing_op
 from keras_lamella.src.ops.dtypes import accumulator, as_dtype, axes_of, promote, to_float
-from keras_lamella.src.tensor import convert_to_tensor
+from keras_lamella.src.tensor import convert_to_tensor, return_tensors
 from lamella import ops
 from lamella.frontend.functions import apply
 
@@ -186,4 +186,5 @@ __all__ = [
     "matrix_rank", "norm", "pinv", "qr", "solve", "solve_triangular", "svd",
 ]  # fmt: skip
 
+return_tensors(globals())
 __getattr__ = missing_op(__name__)

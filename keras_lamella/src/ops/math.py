@@ -26,7 +26,7 @@ from keras_lamella.src.ops.spectral import (
     rfft,
     stft,
 )
-from keras_lamella.src.tensor import convert_to_tensor
+from keras_lamella.src.tensor import convert_to_tensor, return_tensors
 from lamella import ops
 from lamella.frontend.functions import apply
 from lamella.frontend.tracer import Tracer
@@ -130,4 +130,5 @@ __all__ = [
     "segment_prod", "segment_sum", "stft", "top_k",
 ]  # fmt: skip
 
+return_tensors(globals())
 __getattr__ = missing_op(__name__)

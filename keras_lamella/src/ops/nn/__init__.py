@@ -19,6 +19,7 @@ from keras_lamella.src.ops.nn.loss import *
 from keras_lamella.src.ops.nn.normalization import *
 from keras_lamella.src.ops.nn.patches import *
 from keras_lamella.src.ops.nn.pooling import *
+from keras_lamella.src.tensor import return_tensors
 
 __all__ = [
     *activation.__all__,
@@ -31,4 +32,5 @@ __all__ = [
     *pooling.__all__,
 ]
 
+return_tensors(globals())
 __getattr__ = missing_op(__name__)

@@ -21,6 +21,7 @@ from keras_lamella.src.ops.numpy.layout import *
 from keras_lamella.src.ops.numpy.product import *
 from keras_lamella.src.ops.numpy.reduction import *
 from keras_lamella.src.ops.numpy.sorting import *
+from keras_lamella.src.tensor import return_tensors
 
 __all__ = [
     *creation.__all__,
@@ -32,4 +33,5 @@ __all__ = [
     *sorting.__all__,
 ]
 
+return_tensors(globals())
 __getattr__ = missing_op(__name__)

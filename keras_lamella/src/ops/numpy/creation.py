@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_lamella.src.ops.dtypes import as_dtype, axes_of, floatx, result_dtype
-from keras_lamella.src.tensor import as_tensor, convert_to_tensor
+from keras_lamella.src.tensor import convert_to_tensor
 
 
 def _dtype(dtype):
@@ -17,15 +17,15 @@ def array(x, dtype=None):
 
 
 def zeros(shape, dtype=None):
-    return as_tensor(np.zeros(shape, dtype=_dtype(dtype)))
+    return np.zeros(shape, dtype=_dtype(dtype))
 
 
 def ones(shape, dtype=None):
-    return as_tensor(np.ones(shape, dtype=_dtype(dtype)))
+    return np.ones(shape, dtype=_dtype(dtype))
 
 
 def empty(shape, dtype=None):
-    return as_tensor(np.zeros(shape, dtype=_dtype(dtype)))
+    return np.zeros(shape, dtype=_dtype(dtype))
 
 
 def full(shape, fill_value, dtype=None):
@@ -35,12 +35,12 @@ def full(shape, fill_value, dtype=None):
 
 def zeros_like(x, dtype=None):
     x = convert_to_tensor(x)
-    return as_tensor(np.zeros(x.shape, x.dtype if dtype is None else np.dtype(dtype)))
+    return np.zeros(x.shape, x.dtype if dtype is None else np.dtype(dtype))
 
 
 def ones_like(x, dtype=None):
     x = convert_to_tensor(x)
-    return as_tensor(np.ones(x.shape, x.dtype if dtype is None else np.dtype(dtype)))
+    return np.ones(x.shape, x.dtype if dtype is None else np.dtype(dtype))
 
 
 def empty_like(x, dtype=None):
@@ -53,15 +53,15 @@ def full_like(x, fill_value, dtype=None):
 
 
 def eye(N, M=None, k=0, dtype=None):
-    return as_tensor(np.eye(N, M=M, k=k, dtype=_dtype(dtype)))
+    return np.eye(N, M=M, k=k, dtype=_dtype(dtype))
 
 
 def identity(n, dtype=None):
-    return as_tensor(np.identity(n, dtype=_dtype(dtype)))
+    return np.identity(n, dtype=_dtype(dtype))
 
 
 def tri(N, M=None, k=0, dtype=None):
-    return as_tensor(np.tri(N, M=M, k=k, dtype=_dtype(dtype)))
+    return np.tri(N, M=M, k=k, dtype=_dtype(dtype))
 
 
 def arange(start, stop=None, step=None, dtype=None):
@@ -72,7 +72,7 @@ def arange(start, stop=None, step=None, dtype=None):
     if stop is None:
         start, stop = 0, start
     values = np.arange(start, stop, 1 if step is None else step)
-    return as_tensor(as_dtype(values, dtype))
+    return as_dtype(values, dtype)
 
 
 def _float_dtype(start, stop, dtype):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable
 
 import numpy as np
+from keras.src.backend.common.backend_utils import vectorize_impl
 
 from keras_lamella.src.ops.dtypes import (
     INT32,
@@ -19,6 +21,8 @@ from keras_lamella.src.ops.dtypes import (
     weak,
 )
 from keras_lamella.src.tensor import convert_to_tensor
+from lamella.frontend.tracer import Tracer
+from lamella.transforms import vmap
 
 
 def _named(name: str, f: Callable) -> Callable:
@@ -307,7 +311,15 @@ def view(x, dtype=None):
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):
-    return np.vectorize(pyfunc, excluded=excluded, signature=signature)
+    each = np.vectorize(pyfunc, excluded=excluded, signature=signature)
+    at_once = vectorize_impl(pyfunc, vmap, excluded=excluded, signature=signature)
+
+    @functools.wraps(pyfunc)
+    def f(*args, **kwargs):
+        traced = any(isinstance(x, Tracer) for x in (*args, *kwargs.values()))
+        return (at_once if traced else each)(*args, **kwargs)
+
+    return f
 
 
 __all__ = [
