@@ -16,6 +16,7 @@ from lamella.frontend.numpy import promotion as p
 from lamella.frontend.numpy.elementwise import truth
 from lamella.frontend.trace import trace
 from lamella.frontend.tracer import Tracer
+from lamella.ops.scan_hoist import hoisted_scan
 from lamella.program import Program, Value, is_building
 from lamella.types import Type
 
@@ -186,9 +187,9 @@ def scan(
         return tuple(out)
 
     body, ys_structure = inner.trace_step(step, row_types)
-    out = ops.scan(*body.captured, *inner.values, *rows, body=body.program,
-                   n_consts=len(body.captured), n_carry=len(inner.values), length=length,
-                   reverse=reverse)  # fmt: skip
+    out = hoisted_scan(*body.captured, *inner.values, *rows, body=body.program,
+                       n_consts=len(body.captured), n_carry=len(inner.values), length=length,
+                       reverse=reverse)  # fmt: skip
     n = len(inner.values)
     return tree.unflatten(inner.structure, out[:n]), tree.unflatten(ys_structure, out[n:])
 
