@@ -135,7 +135,7 @@ def test_interrupt_while_compiling():
         """,
         LAMELLA_CACHE="0",
     )
-    assert float(out[0]) < 3  # what is being compiled is finished; the machine may be busy
+    assert float(out[0]) < 1  # what is being compiled is finished
     assert out[1:] == ["True", "True"]
 
 
