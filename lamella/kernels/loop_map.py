@@ -164,28 +164,35 @@ class Map:
     def _block(self, v: Value) -> int | None:
         """Bytes of array `v` that belong to each chunk alone, where they do."""
         accesses = [a for a in self.space.accesses if a.value is v]
-        if not accesses or self.n_chunks == 1:
+        found = self._unit_axes()
+        if not accesses or self.n_chunks == 1 or found is None:
             return None
-        if self.in_blocks:
-            axis, step = self.lane_axis, self.piece * self.width * self.unroll
-            if self.loops or axis is None:
-                return None
-        else:
-            axis, step = (self.loops[0] if self.loops else None), self.tiles.size(0)
-            if self.prefix != 1 or axis is None:
-                return None
-        var = self.space.last(axis)
+        axes, step = found
+        inside = [i for axis in axes for i in axis.members]
+        strides = set()
         for a in accesses:
-            stride = a.stride(var)
+            steps = [a.stride(self.space.last(axis)) or 0 for axis in axes]
             rest = {t: c for t, c in a.offset.terms.items()
-                    if not any(t is self.space.variables[i] for i in axis.members)}  # fmt: skip
+                    if not any(t is self.space.variables[i] for i in inside)}  # fmt: skip
             other = Index(self.space.probe.code, rest, a.offset.constant)
-            if not stride or stride < 0 or other.low < 0 or other.high >= stride:
+            if steps[-1] <= 0 or other.low < 0 or other.high >= steps[-1]:
                 return None
-        strides = {a.stride(var) for a in accesses}
+            if any(x != y * axis.extent for x, y, axis in zip(steps, steps[1:], axes[1:])):
+                return None
+            strides.add(steps[-1])
         if len(strides) != 1:
             return None
-        return strides.pop() * step * self.per_chunk * v.type.dtype.itemsize  # type: ignore[operator]
+        return strides.pop() * step * self.per_chunk * v.type.dtype.itemsize
+
+    def _unit_axes(self) -> tuple[list[Axis], int] | None:
+        """The loops that units count through, and how many points of the last one a unit has."""
+        if self.in_blocks:
+            whole = self.lane_axis is not None and not self.loops
+            return ([self.lane_axis], self.piece * self.width * self.unroll) if whole else None  # type: ignore[list-item]
+        sizes = [self.tiles.size(k) for k in range(self.prefix)]
+        if not sizes or (len(sizes) > 1 and max(sizes) > 1):
+            return None
+        return self.loops[: self.prefix], sizes[-1]
 
     def inplace(self) -> frozenset[tuple[int, int]]:
         """(input, output) pairs where an element is read only where it is then overwritten."""

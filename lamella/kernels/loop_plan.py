@@ -162,9 +162,10 @@ class Space:
 
 
 def chunk_count(elements: int, cost: int = 0) -> int:
-    """How many chunks to cut this much work into; cost: operations on each element."""
+    """How many chunks to cut this much work into, a power of two as contractions have it; cost:
+    operations on each element."""
     wanted = max(elements // CHUNK, elements * cost // CHUNK_COST)
-    return max(1, min(CHUNKS, wanted))
+    return 1 << max(1, min(CHUNKS, wanted)).bit_length() - 1
 
 
 def cost_of(equations: Sequence[Equation]) -> int:
