@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import os
 import sys
@@ -99,6 +100,22 @@ def show(arguments: Sequence[str]) -> int:
     return 0
 
 
+def check(arguments: Sequence[str]) -> int:
+    """List what a program uses of TensorFlow and Keras that is not there, without running it."""
+    options, source = _script(_parser(check), arguments)
+    select_engine(_parser(check), "lamella")
+    bridge_old_names()
+    problems = importlib.import_module("tensorflow_lamella.check").problems
+    count = 0
+    for part in scripts.parts(options.script, source, scripts.tell):
+        text = part.source.decode() if isinstance(part.source, bytes) else part.source
+        for problem in problems(text):
+            print(f"{part.name}:{problem.line}: {problem.message}")
+            count += 1
+    print(f"{options.script}: {count or 'nothing'} unsupported found")
+    return 1 if count else 0
+
+
 def _script(
     parser: argparse.ArgumentParser, arguments: Sequence[str]
 ) -> tuple[argparse.Namespace, bytes]:
@@ -183,5 +200,6 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "profile": profile,
     "show": show,
+    "check": check,
     "cache": cache,
 }
