@@ -8,6 +8,7 @@ happens unless `install()` is called (by `lamella run`, or by the program itself
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
@@ -21,6 +22,7 @@ from tensorflow_lamella import names
 MODULES: dict[str, str] = {
     "tensorflow": "tensorflow_lamella.install:view",
     "tensorflow.compat.v1": "tensorflow_lamella.install:view",
+    "tensorflow.python": "tensorflow_lamella.v1.internal:view",
 }
 """The longest prefix of a name decides who makes its module: "package.module:function", called
 with the whole dotted name; it returns a ModuleType, or None where there is no such module."""
@@ -106,7 +108,7 @@ class Finder:
         return importlib.machinery.ModuleSpec(name, Loader(module), is_package=True)
 
 
-class Loader:
+class Loader(importlib.abc.Loader):
     """Hands over a module that is already made."""
 
     def __init__(self, module: ModuleType) -> None:

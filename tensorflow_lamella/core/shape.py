@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from tensorflow_lamella.names import export, put
@@ -44,24 +44,25 @@ class TensorShape(tuple):
     @property
     def dims(self) -> list[Any] | None:
         """The sizes with a `.value`, as TensorFlow 1 reads them."""
-        return None if self.rank is None else [Dimension(d) if d is not None else _UNKNOWN
-                                               for d in self]  # fmt: skip
+        if self.rank is None:
+            return None
+        return [_UNKNOWN if d is None else Dimension(d) for d in known_sizes(self)]
 
     def as_list(self) -> list[int | None]:
         """The sizes; ValueError where the rank is unknown."""
         self._check_rank("as_list()")
-        return list(self)
+        return list(known_sizes(self))
 
     def is_fully_defined(self) -> bool:
         """Whether all sizes are known."""
-        return self.rank is not None and None not in tuple(self)
+        return self.rank is not None and None not in known_sizes(self)
 
     def num_elements(self) -> int | None:
         """The product of the sizes, None where one is unknown."""
         if not self.is_fully_defined():
             return None
         product = 1
-        for d in self:
+        for d in known_sizes(self):
             product *= d
         return product
 
@@ -71,7 +72,7 @@ class TensorShape(tuple):
         if self.rank is None or other.rank is None:
             return True
         return len(self) == len(other) and all(
-            a is None or b is None or a == b for a, b in zip(tuple(self), tuple(other))
+            a is None or b is None or a == b for a, b in zip(known_sizes(self), known_sizes(other))
         )
 
     def assert_is_compatible_with(self, other: Any) -> None:
@@ -101,14 +102,14 @@ class TensorShape(tuple):
         self.assert_is_compatible_with(other)
         if self.rank is None or other.rank is None:
             return other if self.rank is None else self
-        return TensorShape([b if a is None else a for a, b in zip(tuple(self), tuple(other))])
+        return TensorShape([b if a is None else a for a, b in zip(known_sizes(self), known_sizes(other))])
 
     def concatenate(self, other: Any) -> TensorShape:
         """The sizes of both, one after the other."""
         other = TensorShape(other)
         if self.rank is None or other.rank is None:
             return TensorShape(None)
-        return TensorShape([*self, *other])
+        return TensorShape([*known_sizes(self), *known_sizes(other)])
 
     def __getitem__(self, key: Any) -> Any:
         if self.rank is None:
@@ -136,9 +137,11 @@ class TensorShape(tuple):
     def __eq__(self, other: Any) -> bool:
         if other is None:
             return self.rank is None
-        if isinstance(other, TensorShape) and self.rank != other.rank:
+        if isinstance(other, TensorShape) and (self.rank is None or other.rank is None):
+            return self.rank == other.rank
+        if self.rank is None:
             return False
-        return isinstance(other, (tuple, list)) and super().__eq__(tuple(other))
+        return isinstance(other, (tuple, list)) and super().__eq__(known_sizes(other))
 
     def __ne__(self, other: Any) -> bool:
         return not self == other
@@ -180,6 +183,11 @@ class _Unknown:
 _UNKNOWN = _Unknown()
 
 
+def known_sizes(shape: Any) -> tuple[Any, ...]:
+    """The sizes as ints and None, also of shapes that give Dimensions (TensorFlow 1's)."""
+    return tuple(tuple.__iter__(shape)) if isinstance(shape, tuple) else tuple(shape)
+
+
 def _size(d: Any) -> int | None:
     d = getattr(d, "value", d) if not isinstance(d, int) else d
     if d is None or (isinstance(d, int) and d < 0):
@@ -202,7 +210,7 @@ put(dimension_value, "compat.dimension_value")
 put(dimension_at_index, "compat.dimension_at_index")
 
 
-def sizes(shape: Iterable[Any] | Any) -> tuple[int, ...]:
+def sizes(shape: Any) -> tuple[int, ...]:
     """A shape given as an attribute (ints, arrays of ints, one int) as a tuple of ints.
 
     Raises ConcreteValueError of the engine where a size is traced, ValueError where one is unknown.

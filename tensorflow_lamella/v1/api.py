@@ -4,8 +4,9 @@ import importlib
 
 PARTS = """
 graph session variables variable_scope inputs recorder random gradients control_flow
-functions nn rnn_cell rnn layers losses metrics initializers python_ops app mode
-train.optimizers train.schedules train.saver contrib.framework contrib.layers
+functions internal nn rnn_cell rnn layers losses metrics initializers python_ops app mode
+summary datasets train.optimizers train.schedules train.saver train.monitored
+contrib.framework contrib.layers contrib.others estimator
 """.split()
 
 for _part in PARTS:

@@ -156,6 +156,12 @@ for _name, _level in _LEVELS.items():
     put(_level, f"logging.{_name}", version=1)
 
 
+def get_logger() -> _logging.Logger:
+    """The logger "tensorflow", writing to standard error."""
+    _handler()
+    return _logger
+
+
 def _handler() -> None:
     if not _logger.handlers:
         handler = _logging.StreamHandler()

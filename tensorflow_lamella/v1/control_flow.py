@@ -19,9 +19,10 @@ from lamella.types import Type
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dtypes import as_dtype, numpy_dtype
 from tensorflow_lamella.core.shape import TensorShape
-from tensorflow_lamella.names import export, get
+from tensorflow_lamella.names import get
 from tensorflow_lamella.v1 import abstract
 from tensorflow_lamella.v1.graph import Context, Operation, get_default_graph, make_operation
+from tensorflow_lamella.v1.recorder import in_graph
 from tensorflow_lamella.v1.tensor import GraphTensor, as_graph_tensor, give_outputs
 
 
@@ -111,7 +112,7 @@ def _control_operation(
 # cond and case
 
 
-@export("cond", version=1)
+@in_graph("cond")
 def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, strict: bool = False,
          name: str | None = None, fn1: Any = None, fn2: Any = None) -> Any:  # fmt: skip
     """`true_fn()` where `pred` is true, else `false_fn()`; only that one runs."""
@@ -176,7 +177,7 @@ def run_cond(frame: Any, op: Operation) -> Any:
     return control.cond(pred, lambda: then.run(frame), lambda: otherwise.run(frame))
 
 
-@export("case", version=1)
+@in_graph("case")
 def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, strict: bool = False,
          name: str = "case") -> Any:  # fmt: skip
     """The function of the first pair whose predicate is true, else `default`."""
@@ -195,7 +196,7 @@ def _chosen(pred: Any, f: Any, otherwise: Any, strict: bool, name: str) -> Any:
 # while_loop
 
 
-@export("while_loop", version=1)
+@in_graph("while_loop")
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
     shape_invariants: Any = None, parallel_iterations: int = 10, back_prop: bool = True,
@@ -402,7 +403,7 @@ def _scan_types(op: Operation, world: Any) -> Any:
 abstract.RULES["scan"] = _scan_types
 
 
-@export("map_fn", version=1)
+@in_graph("map_fn")
 def map_fn(fn: Callable[[Any], Any], elems: Any, dtype: Any = None, parallel_iterations: Any = None,
            back_prop: bool = True, swap_memory: bool = False, infer_shape: bool = True,
            name: str = "map") -> Any:  # fmt: skip
@@ -410,7 +411,7 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, dtype: Any = None, parallel_ite
     return scan_over(lambda _, x: ([], fn(x)), [], elems, name=name)[1]
 
 
-@export("scan", version=1)
+@in_graph("scan")
 def scan(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None,
          parallel_iterations: int = 10, back_prop: bool = True, swap_memory: bool = False,
          infer_shape: bool = True, reverse: bool = False, name: str = "scan") -> Any:  # fmt: skip
@@ -431,7 +432,7 @@ def _start(elems: Any, initializer: Any, reverse: bool) -> Any:
     return optree.tree_map(lambda x: x[edge], elems), optree.tree_map(lambda x: x[rest], elems)
 
 
-@export("foldl", version=1)
+@in_graph("foldl")
 def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None,
           name: str = "foldl", **unused: Any) -> Any:  # fmt: skip
     """The last of the results of `a = fn(a, row)`."""
@@ -439,7 +440,7 @@ def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None,
     return scan_over(lambda a, x: (fn(a, x), []), first, rest, name=name)[0]
 
 
-@export("foldr", version=1)
+@in_graph("foldr")
 def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None,
           name: str = "foldr", **unused: Any) -> Any:  # fmt: skip
     """As foldl, from the last row to the first."""
@@ -450,19 +451,19 @@ def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None,
 # Groups
 
 
-@export("control_dependencies", version=1)
+@in_graph("control_dependencies")
 def control_dependencies(control_inputs: Any) -> Any:
     """`with tf.control_dependencies(ops):` new operations run after `ops`."""
     return get_default_graph().control_dependencies(control_inputs)
 
 
-@export("no_op", version=1)
+@in_graph("no_op")
 def no_op(name: str | None = None) -> Operation:
     """An operation that does nothing."""
     return make_operation(None, name=name or "NoOp", type="NoOp", kind="none")
 
 
-@export("group", version=1)
+@in_graph("group")
 def group(*inputs: Any, **kwargs: Any) -> Operation:
     """An operation that runs all of `inputs`."""
     from tensorflow_lamella.v1.graph import as_operation
@@ -474,7 +475,7 @@ def group(*inputs: Any, **kwargs: Any) -> Operation:
     return op
 
 
-@export("tuple", version=1)
+@in_graph("tuple")
 def tuple_(tensors: Sequence[Any], name: str = "tuple", control_inputs: Any = None) -> list[Any]:
     """The tensors, each available when all of them (and `control_inputs`) have been computed."""
     before = [*(t for t in tensors if t is not None), *(control_inputs or ())]

@@ -22,7 +22,7 @@ RENAMED: dict[str, str] = {
     "math.is_nan": "is_nan", "math.floordiv": "floordiv floor_div", "math.floormod": "floormod mod",
     "math.logical_xor": "logical_xor", "math.squared_difference": "squared_difference",
     "math.conj": "conj", "math.imag": "imag", "math.real": "real", "math.angle": "angle",
-    "math.cumprod": "cumprod", "math.top_k": "nn.top_k", "math.in_top_k": "nn.in_top_k",
+    "math.cumprod": "cumprod", "math.top_k": "nn.top_k",
     "math.segment_sum": "segment_sum", "math.segment_mean": "segment_mean",
     "math.segment_max": "segment_max", "math.segment_min": "segment_min",
     "math.segment_prod": "segment_prod", "math.unsorted_segment_sum": "unsorted_segment_sum",
@@ -395,3 +395,9 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
 def random_crop(value: Any, size: Any, seed: Any = None, name: str | None = None) -> Any:
     """A part of this size at a random place."""
     return get("image.random_crop", 2)(value, size, seed, name=name)
+
+
+@export("nn.in_top_k", "math.in_top_k", version=1)
+def in_top_k(predictions: Any, targets: Any, k: int, name: str | None = None) -> Any:
+    """Whether each target is among the `k` largest predictions of its row."""
+    return get("math.in_top_k", 2)(targets, predictions, k, name=name)

@@ -43,6 +43,14 @@ class NotCompilable(Exception):
     """This has to be computed equation by equation."""
 
 
+class Rare(Exception):
+    """These shapes have been fed too seldom to compile for them."""
+
+
+#: So many combinations of shapes are compiled when they are met; others when met as often.
+AT_ONCE = 3
+
+
 class Plan:
     """The operations for `elements` (operations and tensors), given the tensors `feeds`."""
 
@@ -61,6 +69,7 @@ class Plan:
                                  if op.host and not t.is_text)]  # fmt: skip
         self.wanted = self._wanted()
         self._compiled: dict[Hashable, _Compiled] = {}
+        self._met: dict[Hashable, int] = {}
 
     def _wanted(self) -> list[Any]:
         """The tensors that the compiled part gives: fetches, and what Python needs after it."""
@@ -81,6 +90,8 @@ class Plan:
             )
             try:
                 results = self._run_compiled(arrays)
+            except Rare:
+                return self._run_stepwise(fed)
             except NotCompilable:
                 self.stepwise = True
                 return self._run_stepwise(fed)
@@ -92,8 +103,11 @@ class Plan:
     # Compiled
 
     def _run_compiled(self, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        compiled = self._compiled.get(self._key(arrays))
+        key = self._key(arrays)
+        compiled = self._compiled.get(key)
         if compiled is None:
+            if self._is_rare(key):
+                raise Rare
             compiled = self._compile(arrays)
         for variable in compiled.read:
             self.session.check_initialized(variable)
@@ -110,6 +124,11 @@ class Plan:
         if self.static:
             key += tuple(arrays[i].tobytes() for i in self.static)
         return key + self.session.dynamic_shapes if self.session.dynamic_shapes else key
+
+    def _is_rare(self, key: Hashable) -> bool:
+        """Programs that feed ever other shapes (episodes, sentences) shall not compile for each."""
+        self._met[key] = met = self._met.get(key, 0) + 1
+        return len(self._compiled) >= AT_ONCE and met <= AT_ONCE
 
     def _compile(self, arrays: Sequence[np.ndarray]) -> _Compiled:
         """Traces; numbers that are needed for shapes become constants, of feeds that are small."""
@@ -243,10 +262,20 @@ def _early(operations: Sequence[Operation], fed: set[Any]) -> set[int]:
 
 
 def _in_python(session: Any, operations: Sequence[Operation], values: dict[Any, Any]) -> None:
-    frame = Frame(Run(session, VariableScope(), set()))
+    frame = _Numbers(Run(session, VariableScope(), set()))
     frame.values = values
     with state.recording(None):
         frame.execute(operations)
+
+
+class _Numbers(Frame):
+    """A frame whose values are known; a variable that is not among them is as it is now."""
+
+    def value(self, tensor: Any) -> Any:
+        if tensor not in self.values and tensor.op.kind == "variable":
+            self.run.session.check_initialized(tensor.op.fn)
+            return np.array(self.run.session.slot(tensor.op.fn)._array)
+        return self.values[tensor]
 
 
 def missing(variable: Any) -> FailedPreconditionError:

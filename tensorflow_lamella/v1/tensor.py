@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tensorflow_lamella.core.dtypes import DType, as_dtype
-from tensorflow_lamella.core.shape import TensorShape
+from tensorflow_lamella.core.shape import TensorShape, known_sizes
 from tensorflow_lamella.core.tensor import Tensor
 from tensorflow_lamella.v1 import abstract
 from tensorflow_lamella.v1.graph import Graph, Operation
@@ -40,10 +40,10 @@ class GraphTensor(Tensor):
         return self._static()[0]
 
     @property
-    def shape(self) -> TensorShape:
-        """What is known of the shape."""
+    def shape(self) -> GraphShape:
+        """What is known of the shape, with sizes that have a `.value`."""
         known = self.known_shape or self._static()[1]
-        return known if self._set_shape is None else known.merge_with(self._set_shape)
+        return GraphShape(known if self._set_shape is None else known.merge_with(self._set_shape))
 
     def _static(self) -> tuple[DType, TensorShape]:
         if self._known is None:
@@ -67,9 +67,9 @@ class GraphTensor(Tensor):
             self._fed = self.dtype.dtype, tuple(self.shape.as_list()) if full else None
         return self._fed
 
-    def get_shape(self) -> TensorShape:
-        """What is known of the shape, with sizes that have a `.value`."""
-        return GraphShape(self.shape)
+    def get_shape(self) -> GraphShape:
+        """As `shape`."""
+        return self.shape
 
     def set_shape(self, shape: Any) -> None:
         """Add to what is known of the shape; ValueError where that contradicts it."""
@@ -157,12 +157,20 @@ def _printed(shape: TensorShape) -> str:
     """As TensorFlow 1 printed shapes: (?, 784)."""
     if shape.rank is None:
         return "<unknown>"
-    inner = ", ".join("?" if d is None else str(d) for d in shape)
+    inner = ", ".join("?" if d is None else str(d) for d in known_sizes(shape))
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
 class GraphShape(TensorShape):
     """A shape whose sizes have a `.value`."""
+
+    def __new__(cls, shape: Any) -> GraphShape:
+        if isinstance(shape, GraphShape):
+            return shape
+        plain = TensorShape(shape)
+        made = tuple.__new__(cls, known_sizes(plain))
+        made.rank = plain.rank
+        return made
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
@@ -172,10 +180,6 @@ class GraphShape(TensorShape):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.dims or ())
-
-    def as_list(self) -> list[int | None]:
-        """The sizes."""
-        return TensorShape.as_list(TensorShape(tuple.__iter__(self)))
 
     def __str__(self) -> str:
         return _printed(self)
