@@ -8,9 +8,10 @@ neural networks, 2016). In two dimensions a tile of 2x2 results is made of a pat
     result = A' M A.
 
     filters, once:         U[u][channel][result channel]
-    for image in chunk:    a box of it with zeros around
-        for band of tiles: V[u][tile][channel], then 16 matrix products to M[u][tile][result
-                           channel], then A' M A to registers and to the ending
+    for image in chunk:
+        for band of tiles: a box of the image, with zeros around it; V[u][tile][channel];
+                           16 matrix products to M[u][tile][result channel];
+                           A' M A to registers and to the ending
 
 Results differ from the direct form's by roundings (measured: by 1e-6 of the largest). A number that
 is not finite makes all four results of its tiles NaN.
@@ -37,6 +38,8 @@ CACHE_LINE = 16
 #: Fewer images are left to the direct form, which can share out parts of an image.
 MIN_IMAGES = 16
 MIN_SIZE = 4
+#: Filters that do not fit the cache are read for so many tiles at once.
+MIN_TILES = 16
 #: Bytes of V and M of a band: they stay in the second-level cache.
 BAND_BYTES = 64 << 10
 MAX_BAND_BYTES = 384 << 10
@@ -78,9 +81,8 @@ class Minimal:
 
     @property
     def box(self) -> Box:
-        """All rows and columns that the tiles of one image read."""
-        down, across = self.tiles
-        sizes = (1, 2 * down + 2, 2 * across + 2, self.channels)
+        """All rows and columns that the tiles of a band read."""
+        sizes = (1, 2 * self.band + 2, 2 * self.tiles[1] + 2, self.channels)
         return Box(self.dims, self.image, (0, *self.low, 0), sizes)
 
     @property
@@ -107,7 +109,10 @@ class Minimal:
         n, y, x, _ = (self.extents[axis] for axis in self.axes)
         whole = self.channels % self.lanes == 0 and self.results % self.lanes == 0
         fits = self._nbytes(self.band) <= MAX_BAND_BYTES and 4 * self.box.size <= MAX_BOX_BYTES
-        return whole and fits and n >= MIN_IMAGES and min(y, x) >= MIN_SIZE and self.lanes > 1
+        again = self.band * self.tiles[1]  # how often a band uses U
+        near = again >= MIN_TILES or 2 * self.filter_nbytes <= self.target.l2
+        enough = n >= MIN_IMAGES and min(y, x) >= MIN_SIZE
+        return whole and fits and near and enough and self.lanes > 1
 
     @cached_property
     def plan(self) -> Plan:

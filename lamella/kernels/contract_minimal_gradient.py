@@ -4,8 +4,9 @@ With V = B' d B of a patch of the images (contract_minimal.py), and Z = A z A' o
 of its 2x2 results, the gradient is G' (sum of V[u] Z[u] over all tiles) G: a product of channels by
 result channels for each of the 16 points u.
 
-    for image in part:      a box of it with zeros around
-        for band of tiles:  V[u][tile][channel], Z[u][tile][result channel], D[u] += V[u]' Z[u]
+    for image in part:
+        for band of tiles:  a box of the image, with zeros around it; V[u][tile][channel];
+                            Z[u][tile][result channel]; D[u] += V[u]' Z[u]
     G' D G to [part][row][column][channel][result channel]
 """
 

@@ -112,23 +112,24 @@ class Patches:
         """body(first row of tiles) for every band, when its V is there."""
         code, form = self.code, self.form
         copy = BoxCopy(code, self.math, form.box, form.lanes)
-        copy.copy({form.axes[0]: image}, self.images, self.box)
 
         def band(number: Int, _: list[str]) -> None:
             first = code.mul(number, form.band)
-            self._each_patch(lambda r, x, s: self._patch(first, r, x, s))
+            starts = {form.axes[0]: image, form.axes[1]: code.mul(first, 2)}
+            copy.copy(starts, self.images, self.box)
+            self._each_patch()
             body(first)
 
         code.loop(form.tiles[0] // form.band, band)
 
-    def _each_patch(self, body: Callable[[Int, Int, Int], None]) -> None:
+    def _each_patch(self) -> None:
         code, form = self.code, self.form
 
-        def patch(r: Int, x: Int) -> None:
+        def patches(r: Int, x: Int) -> None:
             vectors = form.channels // form.lanes
-            code.loop(vectors, lambda s, _: body(r, x, code.mul(s, form.lanes)))
+            code.loop(vectors, lambda s, _: self._patch(r, x, code.mul(s, form.lanes)))
 
-        code.loop(form.band, lambda r, _: code.loop(form.tiles[1], lambda x, _: patch(r, x)))
+        code.loop(form.band, lambda r, _: code.loop(form.tiles[1], lambda x, _: patches(r, x)))
 
     def each_tile(self, body: Callable[[Int, Int, Int, tuple[int, int]], None]) -> None:
         """body(row of the band, column, result channel, results down and across) of every tile.
@@ -151,11 +152,10 @@ class Patches:
         if height % 2:
             row(form.band - 1, 1)
 
-    def _patch(self, first: Int, r: Int, x: Int, s: Int) -> None:
+    def _patch(self, r: Int, x: Int, s: Int) -> None:
         code, form = self.code, self.form
         _, row, column, _ = strides_of(form.box.sizes)
-        y = code.mul(code.add(first, r), 2 * row)
-        start = code.add(code.linear([(y, 1), (x, 2 * column)]), s)
+        start = code.linear([(r, 2 * row), (x, 2 * column), (s, 1)])
         d = [[self.registers.load(self.box, code.add(start, i * row + j * column))
               for j in range(4)] for i in range(4)]  # fmt: skip
         self.put(self.patches, form.channels, (r, x, s), in_both(self.registers.patch, d))
