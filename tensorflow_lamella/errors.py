@@ -16,11 +16,14 @@ class OpError(Exception):
     def __init__(self, *args: Any) -> None:
         super().__init__(args[-1] if args else "")
         self.message = str(args[-1]) if args else ""
-        self.node_def, self.op = (args[0], args[1]) if len(args) == 3 else (None, None)
+        known = len(args) == 3
+        self.node_def: Any = args[0] if known else None
+        self.op: Any = args[1] if known else None
 
 
-def _error(name: str, code: int, *bases: type) -> type:
-    made = type(name, (OpError, *bases), {"error_code": code, "__doc__": f"tf.errors.{name}."})
+def _error(name: str, code: int, *bases: type) -> type[OpError]:
+    about = {"error_code": code, "__doc__": f"tf.errors.{name}."}
+    made: type[OpError] = type(name, (OpError, *bases), about)
     made.__module__ = __name__
     put(made, f"errors.{name}")
     return made

@@ -90,8 +90,9 @@ def _from_python(x: Any, dtype: np.dtype | None, hint: np.dtype | None) -> Any:
 
 
 def _plain(x: Any) -> np.ndarray:
+    text = isinstance(_first(x), (str, bytes))  # NumPy's own strings lose zeros at their ends
     try:
-        array = np.asarray(x)
+        array = np.asarray(x, object) if text else np.asarray(x)
     except ValueError as error:
         raise ValueError(
             f"Can't convert non-rectangular Python sequence to Tensor: {error}; tf.ragged is not "
@@ -115,11 +116,16 @@ def _default(array: np.ndarray) -> np.dtype:
     return array.dtype
 
 
-def _typed(x: Any) -> bool:
-    """Whether the numbers in nested lists are NumPy's, with a dtype of their own."""
+def _first(x: Any) -> Any:
+    """The first leaf of nested lists."""
     while isinstance(x, (list, tuple)) and x:
         x = x[0]
-    return isinstance(x, (np.generic, np.ndarray))
+    return x
+
+
+def _typed(x: Any) -> bool:
+    """Whether the numbers in nested lists are NumPy's, with a dtype of their own."""
+    return isinstance(_first(x), (np.generic, np.ndarray))
 
 
 def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,7 +30,10 @@ from tensorflow_lamella.core.convert import matching, raw, to_array
 from tensorflow_lamella.core.tensor import Tensor
 from tensorflow_lamella.names import put
 
-Array = T = Arrays = Ts = Any
+Array: TypeAlias = Any
+Arrays: TypeAlias = Any
+T: TypeAlias = Any
+Ts: TypeAlias = Any
 
 
 class Op:

@@ -123,7 +123,7 @@ def as_dtype(spec: Any) -> DType:
     return _by_numpy[dtype]
 
 
-def numpy_dtype(spec: Any) -> np.dtype | None:
+def numpy_dtype(spec: Any) -> Any:
     """The NumPy dtype of whatever `as_dtype` takes; None stays None."""
     return None if spec is None else as_dtype(spec).dtype
 

@@ -67,6 +67,7 @@ class Function:
     def __init__(self, function: Callable[..., Any], input_signature: Any = None,
                  autograph: bool = True) -> None:  # fmt: skip
         functools.update_wrapper(self, function)
+        self.name = getattr(function, "__name__", type(function).__name__)
         self.python_function = function
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._autograph = autograph
@@ -137,10 +138,10 @@ class Function:
             args, kwargs = optree.tree_unflatten(structure, values)
             with scope, effects.collected() as found:
                 out = self._body(*args, **kwargs)
-            results, made.structure = optree.tree_flatten(out, none_is_leaf=True)
+                results, made.structure = optree.tree_flatten(out, none_is_leaf=True)
+                computed = [to_array(x) for x in results if _is_computed(x)]
             made.constants = [_ARRAY if _is_computed(x) else x for x in results]
             made.after = [(callback, len(values)) for callback, values in found]
-            computed = [to_array(x) for x in results if _is_computed(x)]
             outs = [*computed, *(v for _, values in found for v in values)]
             made.written = [True] * len(outs)
             return [*outs, *scope.assigned.values()]
@@ -160,8 +161,9 @@ class Function:
         if kwargs:
             bound = inspect.signature(self.python_function).bind(*args, **kwargs)
             args = bound.args
+        assert self.input_signature is not None
         if len(args) != len(self.input_signature):
-            raise TypeError(f"{self.__name__} has an input_signature of {len(self.input_signature)}"
+            raise TypeError(f"{self.name} has an input_signature of {len(self.input_signature)}"
                             f" arguments, {len(args)} were given")  # fmt: skip
         return optree.tree_map(_declared, self.input_signature, tuple(args)), {}
 
@@ -171,7 +173,7 @@ class ConcreteFunction:
 
     def __init__(self, function: Function, compiled: Compiled) -> None:
         self._function, self._compiled = function, compiled
-        self.name = function.__name__
+        self.name = function.name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._function(*args, **kwargs)
@@ -218,8 +220,10 @@ def _sample(x: Any) -> Any:
     if not isinstance(x, TensorSpec):
         return x
     if not x.shape.is_fully_defined():
-        raise ValueError(f"get_concrete_function: {x} has unknown sizes; a compiled function has "
-                         "known shapes, give the shape or call the function with tensors")  # fmt: skip
+        raise ValueError(
+            f"get_concrete_function: {x} has unknown sizes; a compiled function has "
+            "known shapes, give the shape or call the function with tensors"
+        )
     return Tensor(np.zeros(tuple(x.shape), x.dtype.dtype))
 
 
@@ -242,8 +246,14 @@ put(eagerly, "config.functions_run_eagerly")
 
 
 @export("function")
-def function(func: Any = None, input_signature: Any = None, autograph: bool = True,
-             jit_compile: Any = None, reduce_retracing: bool = False, **unused: Any) -> Any:  # fmt: skip
+def function(
+    func: Any = None,
+    input_signature: Any = None,
+    autograph: bool = True,
+    jit_compile: Any = None,
+    reduce_retracing: bool = False,
+    **unused: Any,
+) -> Any:
     """Compile a function of tensors, whole: forward, tapes, optimizer, assignments.
 
     It is traced for each combination of shapes, dtypes and Python values it is called with; Python

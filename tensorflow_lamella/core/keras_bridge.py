@@ -68,7 +68,7 @@ def _tensor(x: Any) -> Any:
     return Tensor(x) if isinstance(x, (np.ndarray, Tracer)) else x
 
 
-_OUTWARD = {
+_OUTWARD: dict[type, tuple[str, ...]] = {
     keras.layers.Layer: ("__call__", "add_loss"),
     keras.losses.Loss: ("__call__",),
     keras.metrics.Metric: ("result", "__call__"),
@@ -88,7 +88,7 @@ def connect() -> None:
 
 
 def _subclasses(cls: type) -> list[type]:
-    found = list(cls.__subclasses__())
+    found: list[type] = list(cls.__subclasses__())
     return [c for sub in found for c in (sub, *_subclasses(sub))]
 
 
@@ -109,7 +109,7 @@ def _watch_subclasses(base: type, methods: tuple[str, ...]) -> None:
         return
 
     def __init_subclass__(cls: type, **kwargs: Any) -> None:
-        super(base, cls).__init_subclass__(**kwargs)
+        super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]
         _wrap_methods(cls, methods)
 
     base.__init_subclass__ = classmethod(__init_subclass__)  # type: ignore[assignment]

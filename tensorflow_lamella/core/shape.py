@@ -46,7 +46,7 @@ class TensorShape(tuple):
         """The sizes with a `.value`, as TensorFlow 1 reads them."""
         if self.rank is None:
             return None
-        return [_UNKNOWN if d is None else Dimension(d) for d in known_sizes(self)]
+        return [UNKNOWN if d is None else Dimension(d) for d in known_sizes(self)]
 
     def as_list(self) -> list[int | None]:
         """The sizes; ValueError where the rank is unknown."""
@@ -102,7 +102,9 @@ class TensorShape(tuple):
         self.assert_is_compatible_with(other)
         if self.rank is None or other.rank is None:
             return other if self.rank is None else self
-        return TensorShape([b if a is None else a for a, b in zip(known_sizes(self), known_sizes(other))])
+        return TensorShape(
+            [b if a is None else a for a, b in zip(known_sizes(self), known_sizes(other))]
+        )
 
     def concatenate(self, other: Any) -> TensorShape:
         """The sizes of both, one after the other."""
@@ -180,7 +182,7 @@ class _Unknown:
     __hash__ = object.__hash__
 
 
-_UNKNOWN = _Unknown()
+UNKNOWN = _Unknown()
 
 
 def known_sizes(shape: Any) -> tuple[Any, ...]:
@@ -203,7 +205,7 @@ def dimension_value(d: Any) -> int | None:
 def dimension_at_index(shape: Any, index: int) -> Any:
     """The Dimension at `index`."""
     d = TensorShape(shape)[index]
-    return _UNKNOWN if d is None else Dimension(d)
+    return UNKNOWN if d is None else Dimension(d)
 
 
 put(dimension_value, "compat.dimension_value")

@@ -38,6 +38,7 @@ class Recording:
         self.trace = trace
         self.scope = scope
         self.tapes = 0
+        self._last: dict[int, Any] = {}  # what variables were assigned, after that has ended
 
     @staticmethod
     def present() -> Recording | None:
@@ -66,6 +67,7 @@ class Recording:
         assert self.scope is not None
         with building(self.trace), self.scope:
             yield
+        self._last |= self.scope.assigned
         keys = list(self.scope.assigned)
         values = [np.asarray(self.scope.assigned.pop(key)) for key in keys]
         replace([self.scope.variable(key) for key in keys], values)
@@ -93,7 +95,8 @@ class Recording:
         first = self.scope._inputs.get(id(variable))
         if first is None:
             return []
-        seen = [first[1], self.scope.assigned.get(id(variable), first[1])]
+        last = self._last.get(id(variable), first[1])
+        seen = [first[1], self.scope.assigned.get(id(variable), last)]
         return list(dict.fromkeys(v for v in seen if isinstance(v, Value)))
 
 
@@ -184,8 +187,14 @@ class GradientTape:
         self._finish()
         return optree.tree_unflatten(structure, [wrap(g) for g in found])
 
-    def jacobian(self, target: Any, sources: Any, unconnected_gradients: Any = "none",
-                 parallel_iterations: Any = None, experimental_use_pfor: bool = True) -> Any:  # fmt: skip
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: Any = "none",
+        parallel_iterations: Any = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
         """The derivatives of every element of `target`: shape of target, then shape of source."""
         recording = self._asked()
         leaves, structure = optree.tree_flatten(sources)

@@ -69,8 +69,10 @@ def connect() -> None:
                 raise ValueError(f"`{name}` belongs into the dataset, as a part of its elements, "
                                  "when the data is a tf.data.Dataset")  # fmt: skip
         if x._count == INFINITE and steps_per_epoch is None:
-            raise ValueError("When providing an infinite dataset, you must specify the number of "
-                             "steps to run (steps_per_epoch, steps or validation_steps)")  # fmt: skip
+            raise ValueError(
+                "When providing an infinite dataset, you must specify the number of "
+                "steps to run (steps_per_epoch, steps or validation_steps)"
+            )
         return DatasetAdapter(x, class_weight)
 
     get_data_adapter.tensorflow_lamella = True  # type: ignore[attr-defined]

@@ -50,6 +50,6 @@ def _conform_one(x: Any, spec: TensorSpec) -> Any:
     if array.dtype != spec.dtype.dtype:
         array = array.astype(spec.dtype.dtype)
     if not spec.shape.is_compatible_with(array.shape):
-        raise InvalidArgumentError(f"from_generator: shape {spec.shape} was declared, the generator "
+        raise InvalidArgumentError(f"from_generator: {spec.shape} was declared, the generator "
                                    f"yielded {array.shape}")  # fmt: skip
     return array

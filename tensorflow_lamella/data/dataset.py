@@ -132,8 +132,14 @@ class Dataset:
         return Dataset.from_tensor_slices(numbers)
 
     @staticmethod
-    def from_generator(generator: Any, output_types: Any = None, output_shapes: Any = None,
-                       args: Any = None, output_signature: Any = None, name: Any = None) -> Dataset:  # fmt: skip
+    def from_generator(
+        generator: Any,
+        output_types: Any = None,
+        output_shapes: Any = None,
+        args: Any = None,
+        output_signature: Any = None,
+        name: Any = None,
+    ) -> Dataset:
         """What `generator(*args)` yields, as tensors of the given types."""
         spec = output_signature
         if spec is None and output_types is not None:
@@ -429,8 +435,11 @@ class Dataset:
         def key(x: Any) -> int:
             return int(np.searchsorted(limits, int(length(x)), side="right"))
 
-        return Dataset(lambda: pipeline.grouped(self.elements(), key,
-                                                lambda k: int(bucket_batch_sizes[k]), reduce))  # fmt: skip
+        return Dataset(
+            lambda: pipeline.grouped(
+                self.elements(), key, lambda k: int(bucket_batch_sizes[k]), reduce
+            )
+        )
 
     def apply(self, transformation_func: Any) -> Dataset:
         """`transformation_func(self)`."""

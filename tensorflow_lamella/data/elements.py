@@ -1,4 +1,4 @@
-"""Elements of a dataset: nested tuples and dicts of NumPy arrays. Lists are tensors, not nesting."""
+"""Elements of a dataset: nested tuples and dicts of NumPy arrays. Lists are tensors."""
 
 from __future__ import annotations
 

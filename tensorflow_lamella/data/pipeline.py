@@ -73,11 +73,11 @@ def _pad_column(column: tuple[np.ndarray, ...], shape: Any, value: Any) -> np.nd
         largest = tuple(m if d is None else d for m, d in zip(largest, given, strict=True))
     fill = (b"" if column[0].dtype == object else 0) if value is None else np.asarray(value)
     out = np.full((len(column), *largest), fill, column[0].dtype)
-    for row, a in zip(out, column):
+    for i, a in enumerate(column):
         if any(n > m for n, m in zip(a.shape, largest)):
             raise InvalidArgumentError(f"padded_batch: an element of shape {a.shape} does not fit "
                                        f"into {largest}")  # fmt: skip
-        row[tuple(slice(n) for n in a.shape)] = a
+        out[(i, *(slice(n) for n in a.shape))] = a
     return out
 
 

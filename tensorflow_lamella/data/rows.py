@@ -15,6 +15,13 @@ from tensorflow_lamella.data.elements import flatten, stack
 from tensorflow_lamella.errors import InvalidArgumentError
 
 
+def row(array: np.ndarray, i: int) -> Any:
+    """One row; of a list of strings an array without axes."""
+    return (
+        np.reshape(array[i : i + 1], ()) if array.dtype == object and array.ndim == 1 else array[i]
+    )
+
+
 @dataclass(frozen=True)
 class Rows:
     """Elements that are rows of arrays, in an order that is made anew by each `numbers()`."""
@@ -25,7 +32,7 @@ class Rows:
 
     def __iter__(self) -> Iterator[Any]:
         for i in self.numbers():
-            yield optree.tree_unflatten(self.structure, [a[i] for a in self.arrays])
+            yield optree.tree_unflatten(self.structure, [row(a, i) for a in self.arrays])
 
     def gather(self, numbers: Any) -> Any:
         """The rows as one batch."""

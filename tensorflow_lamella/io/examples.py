@@ -113,8 +113,12 @@ class Example:
 
     def ParseFromString(self, record: Any) -> None:
         """Take the features of a record."""
-        self.features = Features({name: _feature(kind, values)
-                                  for name, (kind, values) in decode(_plain(record)).items()})  # fmt: skip
+        self.features = Features(
+            {
+                name: _feature(kind, values)
+                for name, (kind, values) in decode(_plain(record)).items()
+            }
+        )
 
     @classmethod
     def FromString(cls, record: Any) -> Example:
@@ -179,8 +183,10 @@ def _parse(record: bytes, features: dict[str, Any]) -> dict[str, np.ndarray]:
 def _tensor(name: str, spec: Any, values: list[Any]) -> np.ndarray:
     dtype = as_dtype(spec.dtype).dtype
     if isinstance(spec, VarLenFeature):
-        raise unsupported("tf.io.VarLenFeature (its tensors are sparse)",
-                          "use tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)")  # fmt: skip
+        raise unsupported(
+            "tf.io.VarLenFeature (its tensors are sparse)",
+            "use tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)",
+        )
     if isinstance(spec, FixedLenSequenceFeature):
         return np.reshape(np.asarray(values, dtype), (-1, *sizes(spec.shape)))
     if not values:

@@ -202,7 +202,7 @@ def local_response_normalization(input: Array, depth_radius: int = 5, bias: floa
 @op("nn.embedding_lookup")
 def embedding_lookup(params: Any, ids: Array, max_norm: Any = None) -> Any:
     """Rows of `params`; of several tables, row i is in table i mod n."""
-    tables = params if isinstance(params, (list, tuple)) else [to_array(params)]
+    tables = list(params) if isinstance(params, (list, tuple)) else [to_array(params)]
     table = tables[0] if len(tables) == 1 else _interleaved(tables)
     rows = np.take(table, ids, axis=0)
     if max_norm is None:

@@ -240,10 +240,20 @@ class TensorArray:
     before the loop).
     """
 
-    def __init__(self, dtype: Any, size: Any = None, dynamic_size: Any = None,
-                 clear_after_read: Any = None, tensor_array_name: Any = None, handle: Any = None,
-                 flow: Any = None, infer_shape: bool = True, element_shape: Any = None,
-                 colocate_with_first_write_call: bool = True, name: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        dtype: Any,
+        size: Any = None,
+        dynamic_size: Any = None,
+        clear_after_read: Any = None,
+        tensor_array_name: Any = None,
+        handle: Any = None,
+        flow: Any = None,
+        infer_shape: bool = True,
+        element_shape: Any = None,
+        colocate_with_first_write_call: bool = True,
+        name: Any = None,
+    ) -> None:
         from tensorflow_lamella.core.dtypes import as_dtype
 
         self.dtype = as_dtype(dtype)

@@ -135,8 +135,15 @@ def depthwise_conv2d(input: T, filter: T, strides: Any, padding: Any, data_forma
 
 
 @op("nn.separable_conv2d")
-def separable_conv2d(input: T, depthwise_filter: T, pointwise_filter: T, strides: Any,
-                     padding: Any, data_format: Any = None, dilations: Any = None) -> Any:  # fmt: skip
+def separable_conv2d(
+    input: T,
+    depthwise_filter: T,
+    pointwise_filter: T,
+    strides: Any,
+    padding: Any,
+    data_format: Any = None,
+    dilations: Any = None,
+) -> Any:
     x = depthwise_conv2d.function(input, depthwise_filter, strides, padding, data_format, dilations)
     return nn.conv(x, pointwise_filter, 1, "valid", _name(data_format), 1)
 
@@ -166,8 +173,15 @@ for _kind in ("max", "avg"):
 
 
 @op("nn.pool")
-def pool(input: Array, window_shape: Any, pooling_type: str, strides: Any = None,
-         padding: Any = "VALID", data_format: Any = None, dilations: Any = None) -> Any:  # fmt: skip
+def pool(
+    input: Array,
+    window_shape: Any,
+    pooling_type: str,
+    strides: Any = None,
+    padding: Any = "VALID",
+    data_format: Any = None,
+    dilations: Any = None,
+) -> Any:
     n = input.ndim - 2
     return _pooled(pooling_type.lower(), input, window_shape, strides, padding, data_format, n)
 

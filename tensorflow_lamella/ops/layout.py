@@ -231,7 +231,7 @@ def in_top_k(targets: Array, predictions: Array, k: Any) -> Any:
 
 def _eager(x: Any, name: str) -> np.ndarray:
     if isinstance(x, Tracer) and not hasattr(x, "array"):
-        raise InvalidArgumentError(f"tf.{name} in a compiled function has a result of unknown size; "
+        raise InvalidArgumentError(f"tf.{name} in a compiled function: a result of unknown size; "
                                    "call it outside of tf.function")  # fmt: skip
     return np.asarray(x)
 

@@ -43,7 +43,8 @@ def set_seed(seed: Any) -> None:
     """All draws from here on follow from `seed`, those of Keras's initialisers and layers too."""
     global _seed
     _seed = int(seed)
-    _generators.clear()
+    for op_seed, generator in _generators.items():  # compiled functions hold on to them
+        generator.state.assign(np.array([_start(op_seed), 0], np.uint32))
     random.seed(_seed)  # Keras draws the seeds of its initialisers from it
     global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, SeedGenerator(_seed))
 
@@ -55,10 +56,14 @@ def source(seed: Any) -> SeedGenerator:
     """The generator of the draws with this op seed: the global one for None."""
     seed = None if seed is None else int(seed)
     if seed not in _generators:
-        words = [w for w in (_seed, seed) if w is not None]
-        start = hash(tuple(words)) & 0x7FFFFFFF if words else random.SystemRandom().getrandbits(31)
-        _generators[seed] = SeedGenerator(start)
+        _generators[seed] = SeedGenerator(_start(seed))
     return _generators[seed]
+
+
+def _start(seed: int | None) -> int:
+    """The seed of a generator: from both seeds, or from the system's entropy."""
+    words = [w & 0xFFFFFFFF for w in (_seed, seed) if w is not None]
+    return int(np.random.SeedSequence(words or None).generate_state(1)[0] & 0x7FFFFFFF)
 
 
 def uniform_numbers(shape: Any, seed: Any = None) -> Any:
@@ -294,8 +299,13 @@ class Generator:
     def binomial(self, shape: Any, counts: Any, probs: Any, dtype: Any = "int32",
                  name: Any = None) -> Tensor:  # fmt: skip
         """Numbers of successes."""
-        found = draw.binomial(_plain(shape), to_array(counts).astype(np.float32),
-                              to_array(probs).astype(np.float32), "float32", self._source)  # fmt: skip
+        found = draw.binomial(
+            _plain(shape),
+            to_array(counts).astype(np.float32),
+            to_array(probs).astype(np.float32),
+            "float32",
+            self._source,
+        )
         return wrap(found.astype(numpy_dtype(dtype)))
 
 

@@ -172,8 +172,15 @@ def cumulative_logsumexp(x: Array, axis: int = 0, exclusive: bool = False,
 
 
 @op("math.bincount")
-def bincount(arr: Array, weights: Array | None = None, minlength: Any = None, maxlength: Any = None,
-             dtype: Any = "int32", axis: Any = None, binary_output: bool = False) -> Any:  # fmt: skip
+def bincount(
+    arr: Array,
+    weights: Array | None = None,
+    minlength: Any = None,
+    maxlength: Any = None,
+    dtype: Any = "int32",
+    axis: Any = None,
+    binary_output: bool = False,
+) -> Any:
     """How often each integer occurs; inside of a compiled function give `maxlength`."""
     if isinstance(arr, Tracer) and maxlength is None:
         raise ValueError("tf.math.bincount in a compiled function: give minlength and maxlength, "

@@ -1,6 +1,6 @@
 """tf.train.Checkpoint: the variables of objects in a file, found by the way to them.
 
-A checkpoint is an archive of arrays, in the format of the Saver of TensorFlow 1; what is saved under
+A checkpoint is an archive of arrays, in the format of the Saver of TensorFlow 1; what is saved as
 "net/layer-0/0" is the first variable of the first layer of the attribute `net`. Layers and
 optimizers that have no variables yet take theirs when they are built.
 """
@@ -200,10 +200,12 @@ class Checkpoint:
         for name, thing in sorted(vars(self).items()):
             if not name.startswith("_"):
                 for where, part in unbuilt(thing, name):
-                    _load_when_built(
-                        part, lambda w=where, p=part: status.load(arrays, variables(p, w))
-                    )
+                    _load_when_built(part, functools.partial(_load, status, arrays, part, where))
         return status
+
+
+def _load(status: LoadStatus, arrays: Any, thing: Any, where: str) -> None:
+    status.load(arrays, variables(thing, where))
 
 
 def _load_when_built(thing: Any, load: Callable[[], None]) -> None:

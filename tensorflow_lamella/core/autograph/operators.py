@@ -1,8 +1,8 @@
 """What converted control flow calls, when it runs.
 
 State is the names that a statement assigns: `get()` gives their values, `put(values)` sets them.
-Where the decision is a traced tensor, the values that are tensors or numbers go through the engine's
-control flow; other values must not change.
+Where the decision is a traced tensor, the values that are tensors or numbers go through the
+engine's control flow; other values must not change.
 """
 
 from __future__ import annotations
@@ -188,10 +188,13 @@ class Trial:
     def __init__(self) -> None:
         self._trace = Trace()
 
-    def __call__(self, f: Callable[[], Any]) -> Any:
+    def __call__(self, *steps: Callable[[], Any]) -> Any:
+        """What the last of the steps returns."""
         scope = VariableScope.current()
         with building(self._trace):
-            return f() if scope is None else scope.isolated(f)[0]
+            if scope is None:
+                return [f() for f in steps][-1]
+            return scope.isolated(lambda: [f() for f in steps][-1])[0]
 
 
 def if_(test: Any, body: Callable[[], None], orelse: Callable[[], None], get: Any, put: Any,
@@ -223,7 +226,7 @@ def _outcome(before: Any, branches: Sequence[Any], get: Any, put: Any,
     outcomes = []
     for branch in branches:
         put(before)
-        outcomes.append(trial(lambda b=branch: (b(), get())[1]))
+        outcomes.append(trial(branch, get))
     put(before)
     skipped = [next((v for v in pair if isinstance(v, Undefined)), None) for pair in zip(*outcomes)]
 
@@ -245,15 +248,6 @@ def _typed(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype else x.astype(dtype)
 
 
-def _check(first: Values, second: Values) -> None:
-    name = first.same_shape(second)
-    if name is not None:
-        raise TypeError(
-            f"'{name}' is not of the same kind in both branches of an `if` over a tensor; assign "
-            "tensors of the same nesting to it in both, and assign it before the `if`"
-        )
-
-
 # -- while and for ---------------------------------------------------------------------------
 
 
@@ -267,7 +261,7 @@ class Loop:
         self.names = [names[i] for i in self._kept]
         start = [self._before[i] for i in self._kept]
         trial = Trial()
-        after = trial(lambda: (step(), self._values())[1])
+        after = trial(step, self._values)
         put(self._before)
         start = trial(lambda: [_settled(x, y) for x, y in zip(start, after)])
         self.values = Values(start, self.names)

@@ -189,12 +189,12 @@ class Rewriter(ast.NodeTransformer):
                                 [("body", [item], [begin, *self.block(body)])])  # fmt: skip
         return [*before, *made]
 
-    def _jumps(self, body: list[ast.stmt]) -> tuple[list[ast.stmt], dict[str, str], list[ast.stmt]]:
+    def _jumps(self, body: list[ast.stmt]) -> tuple[list[ast.stmt], dict[str, str], list[Any]]:
         """A loop's body without break and continue, the names that stand for them, and what to do
         before the loop."""
-        kinds = {type(n) for s in body for n in [s, *_own_of_loop(s)]}
-        if any(isinstance(n, (ast.Try, ast.With)) and _jumps_inside(n) for s in body
-               for n in [s, *_own_of_loop(s)]):  # fmt: skip
+        inside = list(_own_of_loop(ast.Module(body, [])))
+        kinds = {type(n) for n in inside}
+        if any(isinstance(n, (ast.Try, ast.With)) and _jumps_inside(n) for n in inside):
             raise Unconvertible
         flags = {flag: self._name(flag) for flag, kind in ((BROKEN, ast.Break),
                                                            (CONTINUED, ast.Continue))
@@ -238,8 +238,14 @@ class Rewriter(ast.NodeTransformer):
         self._count += 1
         return f"{kind.rstrip('_')}_{self._count}__"
 
-    def _with_state(self, node: ast.stmt, names: list[str], operator: str, given: list[ast.expr],
-                    functions: list[tuple[str, list[str], list[ast.stmt]]]) -> list[ast.stmt]:  # fmt: skip
+    def _with_state(
+        self,
+        node: ast.stmt,
+        names: list[str],
+        operator: str,
+        given: list[ast.expr],
+        functions: list[tuple[str, list[str], list[ast.stmt]]],
+    ) -> list[ast.stmt]:
         """The functions of a statement, and the call of its operator."""
         self.names.update(names)
         out: list[ast.stmt] = []
@@ -255,7 +261,7 @@ class Rewriter(ast.NodeTransformer):
         targets = ast.Tuple([ast.Name(n, ast.Store()) for n in names], ast.Store())
         assign = ast.Assign([targets], _load("values__"))
         out.append(_function(put, ["values__"], [*outer, assign] if names else [ast.Pass()]))
-        labels = ast.Constant(tuple(names))
+        labels = ast.Tuple([ast.Constant(n) for n in names], ast.Load())
         call = _call(operator, *given, *made, _load(get), _load(put), labels)
         out.append(ast.Expr(call))
         for statement in out:
@@ -264,10 +270,13 @@ class Rewriter(ast.NodeTransformer):
 
 
 def _is_ours(func: ast.expr) -> bool:
-    """Whether it is one of the operators already, or `super`, which looks at its frame."""
-    return (isinstance(func, ast.Name) and func.id in ("super", "locals", "globals", "vars", "print")
-            ) or (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
-                  and func.value.id == OPERATORS)  # fmt: skip
+    """Whether it is one of the operators already, or looks at the frame that calls it."""
+    match func:
+        case ast.Name(id="super" | "locals" | "globals" | "vars" | "print"):
+            return True
+        case ast.Attribute(value=ast.Name(id=name)):
+            return name == OPERATORS
+    return False
 
 
 def _own_of_loop(node: ast.AST) -> Iterable[ast.AST]:
