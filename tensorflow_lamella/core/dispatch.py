@@ -152,6 +152,8 @@ def wrap(x: Any) -> Any:
     """Arrays in nested lists, tuples and dicts as Tensors; other things as they are."""
     if isinstance(x, (np.ndarray, np.generic, Tracer)):
         return Tensor(x)
+    if isinstance(x, bytes):  # an element of an array of strings
+        return Tensor(to_array(x))
     if isinstance(x, list):
         return [wrap(item) for item in x]
     if isinstance(x, tuple):

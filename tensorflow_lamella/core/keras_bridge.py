@@ -19,6 +19,7 @@ from keras.src.backend import KerasTensor
 from keras.src.ops.operation import Operation
 from keras.src.utils import backend_utils
 
+import keras_lamella.src.tensor
 from lamella.frontend.tracer import Tracer
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.autograph import converted
@@ -80,6 +81,7 @@ _OUTWARD: dict[type, tuple[str, ...]] = {
 def connect() -> None:
     """Make Keras's classes take and give Tensors from now on. Calling it again is harmless."""
     set_symbolic(Symbolic)
+    keras_lamella.src.tensor.Tensor.numpy = np.asarray  # what keras.ops and keras.losses return
     backend_utils.in_tf_graph = lambda: False  # Keras would take our name for TensorFlow's graphs
     for base, methods in _OUTWARD.items():
         for cls in [base, *_subclasses(base)]:

@@ -192,7 +192,8 @@ def _refused(name: str, instead: str) -> type:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         raise unsupported(f"tf.{name}", instead)
 
-    made = type(name.rpartition(".")[2], (), {"__init__": __init__, "__doc__": "Not supported."})
+    about = {"__init__": __init__, "__doc__": "Not supported.", "unsupported": True}
+    made = type(name.rpartition(".")[2], (), about)
     put(made, name)
     return made
 

@@ -210,9 +210,9 @@ class Tensor(Operators):
 
             raise OperatorNotAllowedInGraphError(
                 f"a tensor decides an `if`, `while`, `and`, `or` or `not` at {user_line()}, but "
-                "its numbers are not known while the function is being traced; use tf.cond or tf.where, "
-                "tf.while_loop or tf.logical_and, or put the line into a function of its own that "
-                "is decorated with @tf.function"
+                "its numbers are not known while the function is being traced; use tf.cond, "
+                "tf.where, tf.while_loop or tf.logical_and, or put the line into a function of its "
+                "own that is decorated with @tf.function"
             )
         return bool(self._array)
 

@@ -162,6 +162,8 @@ def hsv_to_rgb(images: Array) -> Any:
 
 _TO_YIQ = np.array([[0.299, 0.59590059, 0.2115], [0.587, -0.27455667, -0.52273617],
                     [0.114, -0.32134392, 0.31119955]])  # fmt: skip
+_FROM_YIQ = np.array([[1.0, 1.0, 1.0], [0.95598634, -0.27201283, -1.10674021],
+                      [0.6208248, -0.64720424, 1.70423049]])  # fmt: skip
 _TO_YUV = np.array([[0.299, -0.14714119, 0.61497538], [0.587, -0.28886916, -0.51496512],
                     [0.114, 0.43601035, -0.10001026]])  # fmt: skip
 
@@ -174,6 +176,6 @@ def _define(name: str, matrix: np.ndarray) -> None:
 
 
 _define("image.rgb_to_yiq", _TO_YIQ)
-_define("image.yiq_to_rgb", np.linalg.inv(_TO_YIQ))
+_define("image.yiq_to_rgb", _FROM_YIQ)
 _define("image.rgb_to_yuv", _TO_YUV)
 _define("image.yuv_to_rgb", np.linalg.inv(_TO_YUV))

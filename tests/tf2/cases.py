@@ -1,7 +1,7 @@
-"""Expressions whose values (and derivatives) real TensorFlow recorded: see tools/tensorflow_reference.py.
+"""Expressions whose values and derivatives real TensorFlow recorded (tools/tensorflow_reference.py).
 
-One a line. Before an expression, `~` says that a compiled function cannot compute it (the size of its
-result depends on numbers), `!` that no derivative is compared.
+One a line. Before an expression, `~` says that a compiled function cannot compute it (the size of
+its result depends on numbers), `!` that no derivative is compared.
 """
 
 import numpy as np
@@ -438,7 +438,7 @@ tf.image.sobel_edges(PIC)
 tf.image.total_variation(PIC)
 tf.image.psnr(PIC, PIC * 0.9, 1.0)
 !tf.image.ssim(tf.tile(PIC, [1, 2, 3, 1]), tf.tile(PIC, [1, 2, 3, 1]) * 0.8, 1.0)
-!~tf.image.non_max_suppression([[0.0, 0.0, 1.0, 1.0], [0.0, 0.1, 1.0, 1.1], [2.0, 2.0, 3.0, 3.0]], [0.9, 0.8, 0.7], 3)
+!~tf.image.non_max_suppression([[0.0, 0.0, 1.0, 1.0], [0.0, 0.1, 1.0, 1.1]], [0.9, 0.8], 3)
 !tf.image.convert_image_dtype(BYTES, tf.float32)
 !tf.image.convert_image_dtype(PIC, tf.uint8)
 !tf.image.convert_image_dtype(BYTES, tf.uint16)

@@ -14,6 +14,7 @@ def helper(x):
 def branch(tf, x):
     if tf.reduce_sum(x) > 0:
         y = x * 2
+        y = y + 1
     else:
         y = -x
     return y
@@ -55,7 +56,7 @@ def tensor_array(tf, x):
 
 
 def logic(tf, x):
-    ok = x[0] > 0 and x[1] < 0 or not x[2] > 0
+    ok = (x[0] > 0 and x[1] < 0) or not x[2] > 0
     return tf.sin(x) if ok else tf.cos(x)
 
 
@@ -125,9 +126,8 @@ def test_derivative_of_a_loop(tf):
 def test_branches_that_do_not_fit_are_refused(tf):
     @tf.function
     def f(x):
+        y = x
         if tf.reduce_sum(x) > 0:
-            y = x
-        else:
             y = tf.zeros([2, 2])
         return y
 
@@ -165,12 +165,11 @@ def test_a_layer_with_branches_on_tensors(tf):
 def test_lines_of_errors_are_those_of_the_source(tf):
     @tf.function
     def f(x):
+        y = x
         if tf.reduce_sum(x) > 0:
             y = x.numpy()
-        else:
-            y = x
         return y
 
-    line = f.python_function.__code__.co_firstlineno + 3
+    line = f.python_function.__code__.co_firstlineno + 4
     with pytest.raises(NotImplementedError, match=f"test_autograph.py:{line} "):
         f(tf.constant([1.0]))

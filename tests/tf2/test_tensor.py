@@ -23,7 +23,8 @@ def test_tensor_tells_what_it_is(tf):
 @pytest.mark.parametrize(
     ("value", "dtype"),
     [(1, "int32"), (2**40, "int64"), (1.5, "float32"), (True, "bool"), ("a", "string"),
-     (1j, "complex128"), (np.float64(1), "float64"), ([np.int64(1)], "int64"), ([1, 2.5], "float32")],
+     (1j, "complex128"), (np.float64(1), "float64"), ([np.int64(1)], "int64"),
+     ([1, 2.5], "float32")],
 )  # fmt: skip
 def test_dtype_of_python_values(tf, value, dtype):
     assert tf.constant(value).dtype.name == dtype
@@ -88,7 +89,7 @@ def test_shape_with_unknown_sizes(tf):
     assert not shape.is_compatible_with([5, 4])
     assert shape.merge_with([2, None]) == [2, 3]
     assert tf.TensorShape(None).rank is None
-    assert tf.TensorShape(None) + [2] == tf.TensorShape(None)
+    assert tf.TensorShape(None).concatenate([2]) == tf.TensorShape(None)
     with pytest.raises(ValueError, match="known rank"):
         tf.TensorShape(None).as_list()
 
@@ -164,7 +165,7 @@ def test_modules_are_imported_by_their_names(tf):
     assert reduce_sum is tf.reduce_sum
     assert tensorflow.linalg.norm is tf.norm
     with pytest.raises(ModuleNotFoundError):
-        import tensorflow.nothing_of_the_kind  # noqa: F401
+        import tensorflow.nothing_of_the_kind
 
 
 def test_pickle_and_copy(tf):

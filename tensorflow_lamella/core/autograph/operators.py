@@ -48,9 +48,7 @@ class Undefined:
 
 def traced(x: Any) -> bool:
     """Whether `x` is a tensor whose numbers are not known."""
-    return isinstance(x, Tensor) and state.is_traced_value(x.__lamella_array__()) or (
-        state.is_traced_value(x)
-    )  # fmt: skip
+    return state.is_traced_value(x.__lamella_array__() if isinstance(x, Tensor) else x)
 
 
 def _flag(x: Any) -> bool:

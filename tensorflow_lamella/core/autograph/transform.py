@@ -115,9 +115,9 @@ def _always(body: list[ast.stmt]) -> bool:
     for statement in body:
         if isinstance(statement, (ast.Return, ast.Raise)):
             return True
-        if isinstance(statement, ast.If) and statement.orelse:
-            if _always(statement.body) and _always(statement.orelse):
-                return True
+        branches = (statement.body, statement.orelse) if isinstance(statement, ast.If) else ([],)
+        if all(map(_always, branches)):
+            return True
     return False
 
 
