@@ -479,3 +479,16 @@ def test_kernels_that_hand_on_blocks_are_a_chain():
     kinds = [line.text.split()[0] for line in executable.machine.code.instructions]
     assert kinds == ["CALL_ANY", "STOP"]
     np.testing.assert_allclose(*executable(q, k, v), *program.run(q, k, v), rtol=1e-4, atol=1e-5)
+
+
+def test_a_region_that_is_joined_late_makes_no_cycle():
+    """`u` is read through two sorts, and then its region reads the maximum."""
+
+    def f(a, x):
+        u = a * 2.0
+        later = np.sort(np.sort(u)[::-1])
+        return np.max(x) + u, np.exp(x) * later[:1]
+
+    a, x = np.array([3.0, 1.0, 2.0]), np.arange(5.0)
+    for compiled, expected in zip(lamella.jit(f)(a, x), f(a, x)):
+        np.testing.assert_allclose(compiled, expected)

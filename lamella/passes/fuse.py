@@ -39,9 +39,11 @@ class Region:
     domain: tuple[int, ...]
     first: int  # position of its oldest equation
     last: int
+    newest: int  # the last of itself and of all that it reads, directly or through others
     axes: tuple[int, ...] | None = None  # folded by its reductions
     members: list[Equation] = field(default_factory=list)
     reads: set[Region] = field(default_factory=set)
+    read_by: set[Region] = field(default_factory=set)
     roots: set[Value] = field(default_factory=set)
     again: set[Value] = field(default_factory=set)  # values of other regions, computed again here
 
@@ -152,7 +154,7 @@ class Fusion:
             kind = "loop"
         if family(eq) == "reduction":
             shape = eq.operands[0].type.shape
-        region = Region(kind, shape, position, position)
+        region = Region(kind, shape, position, position, position)
         self.regions.append(region)
         if kind == "loop" and all(n == 1 for n in shape):
             self.scalars.append(region)
@@ -171,8 +173,11 @@ class Fusion:
         region.reads |= sources - {region}
         if family(eq) == "reduction":
             region.axes = folded_axes(eq)
-            for source in sources - {region}:
+        for source in sources - {region}:
+            source.read_by.add(region)
+            if family(eq) == "reduction":
                 self.folds.setdefault(source, []).append(region)
+        _renew(region, position)
         for value in eq.results:
             self.region_of[value] = region
             self.made[value] = eq
@@ -251,24 +256,23 @@ class Fusion:
             if region is target:
                 return True
             for r in region.reads:
-                if r not in seen and r.last >= target.first:
+                if r not in seen and r.newest >= target.first:
                     seen.add(r)
                     stack.append(r)
         return False
 
     def _sink(self) -> None:
         """A region of elementwise equations that only one other one reads moves into that one."""
-        readers: dict[Region, set[Region]] = {}
-        for region in self.regions:
-            for source in region.reads:
-                readers.setdefault(source, set()).add(region)
         outputs = {self.region_of[v] for v in self._outputs_seen() if v in self.region_of}
         for region in self.regions[::-1]:
-            consumers = readers.get(region, set())
-            if len(consumers) == 1 and region not in outputs and self._only_elementwise(region):
-                (consumer,) = consumers
+            if (
+                len(region.read_by) == 1
+                and region not in outputs
+                and self._only_elementwise(region)
+            ):
+                (consumer,) = region.read_by
                 if self._accepts(consumer, region):
-                    self._merge(region, consumer, readers)
+                    self._merge(region, consumer)
         self.regions = [r for r in self.regions if r.members]
 
     def _recompute(self) -> None:
@@ -359,14 +363,14 @@ class Fusion:
             and all(a is None or a == i for i, a in enumerate(found[1]))
         )
 
-    def _merge(self, region: Region, consumer: Region, readers: dict[Region, set[Region]]) -> None:
+    def _merge(self, region: Region, consumer: Region) -> None:
         head = consumer.members[:1] if consumer.kind == "contraction" else []
         consumer.members = [*head, *region.members, *consumer.members[len(head) :]]
         consumer.reads = (consumer.reads | region.reads) - {region, consumer}
         consumer.roots |= region.roots
         consumer.first = min(consumer.first, region.first)
         for source in region.reads:
-            readers[source] = (readers[source] - {region}) | {consumer}
+            source.read_by = (source.read_by - {region}) | {consumer}
         for e in region.members:
             for v in e.results:
                 self.region_of[v] = consumer
@@ -461,6 +465,15 @@ def build_region(
     return Equation(
         ops.fused, tuple(inputs), {"body": program, "kind": kind}, results, members[0].source
     )
+
+
+def _renew(region: Region, position: int) -> None:
+    """`position` is the newest of `region` and of all that depend on it."""
+    stack = [region]
+    while stack:
+        region = stack.pop()
+        region.newest = position
+        stack += [r for r in region.read_by if r.newest < position]
 
 
 def _in_order(regions: list[Region]) -> list[Region]:
