@@ -23,7 +23,7 @@ from lamella.program import building
 from lamella.types import Type
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.convert import raw
-from tensorflow_lamella.core.shape import TensorShape
+from tensorflow_lamella.core.shape import TensorShape, known_sizes
 
 
 class World(NamedTuple):
@@ -179,8 +179,8 @@ def known(x: Any) -> Any:
 
 def stand_in(shape: TensorShape, dtype: np.dtype, world: World) -> Any:
     """A tensor of this dtype and shape as it is in a world."""
-    sizes = [None] * world.rank if shape.rank is None else list(tuple.__iter__(shape))
-    sizes = [world.size if d is None else d for d in sizes]
+    known = (None,) * world.rank if shape.rank is None else known_sizes(shape)
+    sizes = [world.size if d is None else d for d in known]
     return np.full(sizes, b"0", object) if dtype.kind == "O" else Type(tuple(sizes), dtype)
 
 

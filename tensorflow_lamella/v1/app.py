@@ -261,7 +261,7 @@ class GFile:
             self._open = None
 
 
-def _missing(path: Any) -> NotFoundError:
+def _missing(path: Any) -> Exception:
     return NotFoundError(None, None, f"{path}; No such file or directory")
 
 

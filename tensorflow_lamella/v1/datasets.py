@@ -118,8 +118,8 @@ def _constructor(method: str) -> Any:
     return staticmethod(call)
 
 
-for _name in ("batch", "cache", "concatenate", "enumerate", "filter", "flat_map", "interleave", "map",
-              "padded_batch", "prefetch", "repeat", "shard", "shuffle", "skip", "take",
+for _name in ("batch", "cache", "concatenate", "enumerate", "filter", "flat_map", "interleave",
+              "map", "padded_batch", "prefetch", "repeat", "shard", "shuffle", "skip", "take",
               "window"):  # fmt: skip
     setattr(GraphDataset, _name, _recorded(_name))
 for _name in ("from_tensor_slices", "from_tensors", "from_generator", "range", "zip", "list_files"):

@@ -302,7 +302,7 @@ def input_layer(features: Any, feature_columns: Sequence[Any], **unused: Any) ->
 
 def _no_column(name: str) -> None:
     def column(*args: Any, **kwargs: Any) -> Any:
-        raise unsupported(f"tf.feature_column.{name}", "make numbers of the feature with NumPy, and "
+        raise unsupported(f"tf.feature_column.{name}", "make numbers of it with NumPy, and "
                           "use tf.feature_column.numeric_column")  # fmt: skip
 
     column.__doc__ = "An error: only numeric columns are supported."

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorflow_lamella.core.dtypes import as_dtype
 from tensorflow_lamella.errors import unsupported
 from tensorflow_lamella.names import export, get, has, put
 
@@ -122,9 +123,10 @@ for _name, _dtype in (("to_float", "float32"), ("to_double", "float64"), ("to_in
 def div(x: Any, y: Any, name: str | None = None) -> Any:
     """x / y as in Python 2: integers are divided with rounding down."""
     dtype = getattr(x, "dtype", getattr(y, "dtype", None))
-    integers = (dtype.is_integer if hasattr(dtype, "is_integer") else
-                isinstance(x, int) and isinstance(y, int))  # fmt: skip
-    return get("math.floordiv" if integers else "truediv", 2)(x, y, name=name or "div")
+    whole = isinstance(x, int) and isinstance(y, int)
+    if dtype is not None:
+        whole = as_dtype(dtype).is_integer
+    return get("math.floordiv" if whole else "truediv", 2)(x, y, name=name or "div")
 
 
 # Reductions

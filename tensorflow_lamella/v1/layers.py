@@ -25,9 +25,7 @@ def tuple_of(n: Any, rank: int) -> list[int]:
     return [int(n)] * rank if isinstance(n, (int, np.integer)) else [int(v) for v in n]
 
 
-def finish(
-    y: Any, activation: Any, activity_regularizer: Any = None, name: str | None = None
-) -> Any:
+def finish(y: Any, activation: Any, activity_regularizer: Any = None, name: Any = None) -> Any:
     """The activation of a layer, and the loss of its regulariser."""
     if activation is not None:
         y = activation(y)
@@ -72,7 +70,7 @@ def known_size(x: Any, axis: int, layer: str) -> int:
 
 @export("layers.dense", version=1)
 def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True,
-          activity_regularizer: Any = None, name: str | None = None, reuse: Any = None,
+          activity_regularizer: Any = None, name: Any = None, reuse: Any = None,
           **options: Any) -> Any:  # fmt: skip
     """activation(inputs @ kernel + bias) over the last axis."""
     x = _v2("convert_to_tensor")(inputs)
@@ -101,7 +99,7 @@ def _moved(x: Any, to_last: bool) -> Any:
 def _convolution(rank: int, name: str) -> Callable[..., Any]:
     def conv(inputs: Any, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",
              data_format: str = "channels_last", dilation_rate: Any = 1, activation: Any = None,
-             use_bias: bool = True, activity_regularizer: Any = None, name: str | None = None,
+             use_bias: bool = True, activity_regularizer: Any = None, name: Any = None,
              reuse: Any = None, **options: Any) -> Any:  # fmt: skip
         first, _ = _channels(data_format)
         x = _v2("convert_to_tensor")(inputs)
@@ -131,7 +129,7 @@ conv3d = _convolution(3, "conv3d")
 def conv2d_transpose(inputs: Any, filters: int, kernel_size: Any, strides: Any = (1, 1),
                      padding: str = "valid", data_format: str = "channels_last",
                      activation: Any = None, use_bias: bool = True,
-                     activity_regularizer: Any = None, name: str | None = None, reuse: Any = None,
+                     activity_regularizer: Any = None, name: Any = None, reuse: Any = None,
                      **options: Any) -> Any:  # fmt: skip
     """A transposed convolution of images."""
     first, _ = _channels(data_format)
@@ -155,7 +153,7 @@ def conv2d_transpose(inputs: Any, filters: int, kernel_size: Any, strides: Any =
 def separable_conv2d(inputs: Any, filters: int, kernel_size: Any, strides: Any = (1, 1),
                      padding: str = "valid", data_format: str = "channels_last",
                      dilation_rate: Any = (1, 1), depth_multiplier: int = 1, activation: Any = None,
-                     use_bias: bool = True, name: str | None = None, reuse: Any = None,
+                     use_bias: bool = True, name: Any = None, reuse: Any = None,
                      **options: Any) -> Any:  # fmt: skip
     """A convolution by channel, then one of single pixels."""
     x = _v2("convert_to_tensor")(inputs)
@@ -175,7 +173,7 @@ def separable_conv2d(inputs: Any, filters: int, kernel_size: Any, strides: Any =
 
 def _pooling(name: str, kind: str, rank: int) -> Callable[..., Any]:
     def pool(inputs: Any, pool_size: Any, strides: Any, padding: str = "valid",
-             data_format: str = "channels_last", name: str | None = None) -> Any:  # fmt: skip
+             data_format: str = "channels_last", name: Any = None) -> Any:  # fmt: skip
         x = _v2("convert_to_tensor")(inputs)
         first, _ = _channels(data_format)
         x = _moved(x, True) if first else x
@@ -193,7 +191,7 @@ for _rank in (1, 2, 3):
 
 
 @export("layers.flatten", "contrib.layers.flatten", version=1)
-def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last",
+def flatten(inputs: Any, name: Any = None, data_format: str = "channels_last",
             outputs_collections: Any = None, scope: Any = None) -> Any:  # fmt: skip
     """One axis behind the batch."""
     x = _v2("convert_to_tensor")(inputs)
@@ -205,7 +203,7 @@ def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_l
 
 @export("layers.dropout", version=1)
 def dropout(inputs: Any, rate: Any = 0.5, noise_shape: Any = None, seed: Any = None,
-            training: Any = False, name: str | None = None) -> Any:  # fmt: skip
+            training: Any = False, name: Any = None) -> Any:  # fmt: skip
     """In training, elements dropped with probability `rate`; otherwise `inputs`."""
     x = _v2("convert_to_tensor")(inputs)
     if not is_graph_value(training):
@@ -228,7 +226,7 @@ def batch_normalization(
     moving_mean_initializer: Any = None, moving_variance_initializer: Any = None,
     beta_regularizer: Any = None, gamma_regularizer: Any = None, beta_constraint: Any = None,
     gamma_constraint: Any = None, training: Any = False, trainable: bool = True,
-    name: str | None = None, reuse: Any = None, fused: bool | None = None,
+    name: Any = None, reuse: Any = None, fused: bool | None = None,
     update_collection: Any = GraphKeys.UPDATE_OPS, **unused: Any,
 ) -> Any:  # fmt: skip
     """Batch normalisation (Ioffe and Szegedy, 2015).
@@ -299,7 +297,8 @@ class Layer:
     def __init__(self, function: Any, default: str, args: Any, kwargs: dict[str, Any]) -> None:
         self._function, self._args, self._kwargs = function, args, dict(kwargs)
         self._name = self._kwargs.pop("name", None)
-        self._default, self._scope = default, None
+        self._default = default
+        self._scope: Any = None
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """The layer of `inputs`."""

@@ -278,7 +278,7 @@ class _Numbers(Frame):
         return self.values[tensor]
 
 
-def missing(variable: Any) -> FailedPreconditionError:
+def missing(variable: Any) -> Exception:
     """The error for a variable that has no value yet."""
     return FailedPreconditionError(
         None, variable.op, f"Attempting to use uninitialized value {variable.op.name}: run "

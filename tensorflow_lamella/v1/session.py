@@ -41,7 +41,7 @@ class BaseSession:
         self.sess_str = target
         self._closed = False
         self._slots: dict[Any, Slot] = {}
-        self._plans: dict[Hashable, tuple[Plan, Callable[..., Any]]] = {}
+        self._plans: dict[Hashable, Any] = {}
         self.dynamic_shapes: tuple[Any, ...] = ()
         self.resources: dict[Any, Any] = {}  # iterators, tables: what lives as long as the session
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tensorflow_lamella.core.dtypes import DType, as_dtype
-from tensorflow_lamella.core.shape import TensorShape, known_sizes
+from tensorflow_lamella.core.shape import UNKNOWN, TensorShape, known_sizes
 from tensorflow_lamella.core.tensor import Tensor
 from tensorflow_lamella.v1 import abstract
 from tensorflow_lamella.v1.graph import Graph, Operation
@@ -176,7 +176,7 @@ class GraphShape(TensorShape):
         if isinstance(key, slice):
             return GraphShape(super().__getitem__(key))
         dims = self.dims
-        return TensorShape([None]).dims[0] if dims is None else dims[key]
+        return UNKNOWN if dims is None else dims[key]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.dims or ())

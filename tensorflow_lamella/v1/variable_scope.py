@@ -267,7 +267,8 @@ def _initial(name: str, shape: Any, dtype: Any, initializer: Any) -> Any:
         raise ValueError(
             f"Shape of a new variable ({name}) must be fully defined, but instead was {sizes}."
         )
-    return lambda: _initialised(initializer, sizes.as_list(), dtype)
+    known = [int(d) for d in sizes]
+    return lambda: _initialised(initializer, known, dtype)
 
 
 def _initialised(initializer: Any, shape: list[int], dtype: Any) -> Any:

@@ -185,7 +185,7 @@ def _eager_gradients(loss: Any, var_list: Any, grad_loss: Any) -> list[tuple[Any
 class GradientDescentOptimizer(Optimizer):
     """Plain gradient descent."""
 
-    rule = staticmethod(rules.gradient_descent)
+    rule: Callable[..., Any] = staticmethod(rules.gradient_descent)
 
     def __init__(self, learning_rate: Any, use_locking: bool = False,
                  name: str = "GradientDescent") -> None:  # fmt: skip
@@ -206,7 +206,7 @@ class MomentumOptimizer(Optimizer):
         ahead = kwargs.get("use_nesterov", args[4] if len(args) > 4 else False)
         return super().__new__(_Nesterov if ahead and cls is MomentumOptimizer else cls)
 
-    rule = staticmethod(rules.momentum)
+    rule: Callable[..., Any] = staticmethod(rules.momentum)
 
     def __init__(self, learning_rate: Any, momentum: Any, use_locking: bool = False,
                  name: str = "Momentum", use_nesterov: bool = False) -> None:  # fmt: skip
@@ -218,14 +218,14 @@ class MomentumOptimizer(Optimizer):
 
 
 class _Nesterov(MomentumOptimizer):
-    rule = staticmethod(rules.nesterov)
+    rule: Callable[..., Any] = staticmethod(rules.nesterov)
 
 
 @export("train.AdamOptimizer", version=1)
 class AdamOptimizer(Optimizer):
     """Adam (Kingma and Ba, 2015)."""
 
-    rule = staticmethod(rules.adam)
+    rule: Callable[..., Any] = staticmethod(rules.adam)
     slots: Mapping[str, float] = MappingProxyType({"m": 0.0, "v": 0.0})
 
     def __init__(
@@ -263,7 +263,7 @@ class AdamOptimizer(Optimizer):
 class AdagradOptimizer(Optimizer):
     """Adagrad (Duchi, Hazan and Singer, 2011)."""
 
-    rule = staticmethod(rules.adagrad)
+    rule: Callable[..., Any] = staticmethod(rules.adagrad)
 
     def __init__(self, learning_rate: Any, initial_accumulator_value: float = 0.1,
                  use_locking: bool = False, name: str = "Adagrad") -> None:  # fmt: skip
@@ -279,7 +279,7 @@ class AdagradOptimizer(Optimizer):
 class AdadeltaOptimizer(Optimizer):
     """Adadelta (Zeiler, 2012)."""
 
-    rule = staticmethod(rules.adadelta)
+    rule: Callable[..., Any] = staticmethod(rules.adadelta)
     slots: Mapping[str, float] = MappingProxyType({"accum": 0.0, "accum_update": 0.0})
 
     def __init__(self, learning_rate: Any = 0.001, rho: Any = 0.95, epsilon: Any = 1e-08,
@@ -296,7 +296,7 @@ class RMSPropOptimizer(Optimizer):
     """RMSProp, with momentum, centered if asked for."""
 
     slots: Mapping[str, float] = MappingProxyType({"rms": 1.0, "momentum": 0.0})
-    rule = staticmethod(rules.rmsprop)
+    rule: Callable[..., Any] = staticmethod(rules.rmsprop)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> RMSPropOptimizer:
         centered = kwargs.get("centered", args[5] if len(args) > 5 else False)
@@ -314,14 +314,14 @@ class RMSPropOptimizer(Optimizer):
 
 class _CenteredRMSProp(RMSPropOptimizer):
     slots: Mapping[str, float] = MappingProxyType({"rms": 1.0, "momentum": 0.0, "mg": 0.0})
-    rule = staticmethod(rules.rmsprop_centered)
+    rule: Callable[..., Any] = staticmethod(rules.rmsprop_centered)
 
 
 @export("train.FtrlOptimizer", version=1)
 class FtrlOptimizer(Optimizer):
     """Follow the regularised leader (McMahan et al., 2013)."""
 
-    rule = staticmethod(rules.ftrl)
+    rule: Callable[..., Any] = staticmethod(rules.ftrl)
 
     def __init__(self, learning_rate: Any, learning_rate_power: float = -0.5,
                  initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
@@ -346,7 +346,7 @@ class FtrlOptimizer(Optimizer):
 class ProximalGradientDescentOptimizer(Optimizer):
     """Gradient descent with shrinking towards zero."""
 
-    rule = staticmethod(rules.proximal_descent)
+    rule: Callable[..., Any] = staticmethod(rules.proximal_descent)
 
     def __init__(self, learning_rate: Any, l1_regularization_strength: float = 0.0,
                  l2_regularization_strength: float = 0.0, use_locking: bool = False,
@@ -362,7 +362,7 @@ class ProximalGradientDescentOptimizer(Optimizer):
 class ProximalAdagradOptimizer(Optimizer):
     """Adagrad with shrinking towards zero."""
 
-    rule = staticmethod(rules.proximal_adagrad)
+    rule: Callable[..., Any] = staticmethod(rules.proximal_adagrad)
 
     def __init__(self, learning_rate: Any, initial_accumulator_value: float = 0.1,
                  l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,

@@ -52,7 +52,7 @@ with graph.as_default():
     train_labels = tf.placeholder(tf.int32, shape=[batch_size, 1])
     valid_dataset = tf.constant(valid_examples, dtype=tf.int32)
     with tf.device('/cpu:0'):
-        embeddings = tf.Variable(tf.random_uniform([vocabulary_size, embedding_size], -1.0, 1.0))
+        embeddings = tf.Variable(tf.random_uniform([vocabulary_size, embedding_size], -0.1, 0.1))
         embed = tf.nn.embedding_lookup(embeddings, train_inputs)
         nce_weights = tf.Variable(tf.truncated_normal([vocabulary_size, embedding_size],
                                                       stddev=1.0 / math.sqrt(embedding_size)))
