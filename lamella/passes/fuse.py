@@ -142,9 +142,7 @@ class Fusion:
         if family(eq) in JOINABLE:
             candidates = sorted(sources, key=lambda r: -r.last) + self._siblings(eq, roots)
             region = next((r for r in candidates if self._can_join(eq, r, sources)), None)
-        if region is None:
-            region = self._open(eq, position)
-        self._join(eq, region, position, roots, sources)
+        self._join(eq, region or self._open(eq, position), position, roots, sources)
 
     def _open(self, eq: Equation, position: int) -> Region:
         shape, kind = eq.results[0].type.shape, "other"
