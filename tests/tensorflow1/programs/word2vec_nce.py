@@ -45,7 +45,7 @@ def generate_batch(batch_size, num_skips, skip_window):
 
 
 batch_size, embedding_size, num_sampled = 128, 16, 4
-valid_examples = np.array([dictionary["cat"], dictionary["red"]])
+valid_examples = np.array([dictionary[w] for group in groups for w in group])
 graph = tf.Graph()
 with graph.as_default():
     train_inputs = tf.placeholder(tf.int32, shape=[batch_size])
@@ -79,6 +79,10 @@ with tf.Session(graph=graph) as session:
             print("Average loss at step", step, ":", average_loss / 500)
             average_loss = 0
     sim = similarity.eval()
-    for i, word in enumerate(["cat", "red"]):
-        nearest = (-sim[i, :]).argsort()[1:4]
-        print("Nearest to %s: %s" % (word, " ".join(sorted(reverse_dictionary[k] for k in nearest))))
+    hits = 0
+    for i, word in enumerate(w for group in groups for w in group):
+        nearest = [reverse_dictionary[k] for k in (-sim[i, :]).argsort()[1:4]]
+        hits += sum(w in groups[i // 4] for w in nearest)
+        if i % 4 == 0:
+            print("Nearest to %s: %s" % (word, ", ".join(nearest)))
+    print("same group %.2f" % (hits / 48.))
