@@ -492,3 +492,18 @@ def test_a_region_that_is_joined_late_makes_no_cycle():
     a, x = np.array([3.0, 1.0, 2.0]), np.arange(5.0)
     for compiled, expected in zip(lamella.jit(f)(a, x), f(a, x)):
         np.testing.assert_allclose(compiled, expected)
+
+
+def test_a_step_of_a_scan_waits_once():
+    """At its end: the carry is double buffered, and what came before is waited for in front."""
+
+    def recurrent(u, x, h):
+        return lamella.scan(lambda h, row: (np.tanh(row + h @ u), None), h, x)[0]
+
+    rng = np.random.default_rng(1)
+    u, x, h = (rng.normal(size=s).astype("float32") for s in ((256, 256), (9, 64, 256), (64, 256)))
+    program = lamella.jit(recurrent).program(u, x, h)
+    lines = [i.text for i in compile_program(program).machine.code.instructions]
+    start, end = (next(i for i, t in enumerate(lines) if t.startswith(w)) for w in ("FOR", "END"))
+    assert sum(t.startswith("BARRIER") for t in lines[start:end]) == 1, lines
+    np.testing.assert_allclose(*program.run(u, x, h), recurrent(u, x, h), rtol=1e-3, atol=1e-4)

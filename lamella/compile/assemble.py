@@ -42,10 +42,16 @@ class Access:
     chunks: int
     number: int
     block: int | None = None
+    paired: Buffer | None = None  # the buffer, where it has a partner
 
     def meets(self, other: Access) -> bool:
-        """Does one of the two, in the same space, write what the other touches?"""
+        """Does one of the two, in the same space, write what the other touches?
+
+        Partners lie in different places from one barrier to the next.
+        """
         if not (self.written or other.written):
+            return False
+        if self.paired is not None and other.paired is self.paired.partner:
             return False
         return self.low < other.high and other.low < self.high
 
@@ -127,10 +133,12 @@ class Assembler:
         if root.kind != "temporary":
             block = block if root is buffer else None
             return [Access(root, 0, 1, written, chunks, number, block)]
-        places = [root] if root.partner is None else [root, root.partner]
-        block = block if root is buffer and root.partner is None else None
+        if root.partner is None:
+            places, paired, block = [root], None, block if root is buffer else None
+        else:
+            places, paired, block = [root, root.partner], root, None
         return [
-            Access("arena", b.offset, b.offset + b.nbytes, written, chunks, number, block)
+            Access("arena", b.offset, b.offset + b.nbytes, written, chunks, number, block, paired)
             for b in places
         ]
 
@@ -201,9 +209,11 @@ class Assembler:
                          reverse=offset.reverse)  # fmt: skip
 
     def _swap(self, swap: Swap) -> None:
+        self.barrier()  # what is pending means the places as they were
         self.code.swap(self.slot(swap.a), self.slot(swap.b))
 
     def _loop(self, loop: Loop) -> None:
+        self.barrier()  # in front, so that no round needs one for what came before
         how_often = {"cell": 0} if loop.count is None else {"count": loop.count}
         with self.code.loop(**how_often) as counter:
             self.counter.append(counter)
