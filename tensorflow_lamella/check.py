@@ -1,7 +1,8 @@
 """`lamella check`: what a program uses of TensorFlow and Keras that is not there.
 
-The program is not run. Imports give names to modules; every dotted name that begins with one of them is looked up in the
-modules that the program would get, so what is found here is what the program would meet.
+The program is not run: imports give names to modules; every dotted name that begins with one of
+them is looked up in the modules that the program would get, so what is found here is what it
+would meet.
 """
 
 from __future__ import annotations

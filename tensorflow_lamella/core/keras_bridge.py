@@ -81,7 +81,9 @@ _OUTWARD: dict[type, tuple[str, ...]] = {
 def connect() -> None:
     """Make Keras's classes take and give Tensors from now on. Calling it again is harmless."""
     set_symbolic(Symbolic)
-    keras_lamella.src.tensor.Tensor.numpy = np.asarray  # what keras.ops and keras.losses return
+    keras_lamella.src.tensor.Tensor.numpy = lambda self: np.asarray(
+        self
+    )  # what keras.ops and keras.losses return
     backend_utils.in_tf_graph = lambda: False  # Keras would take our name for TensorFlow's graphs
     for base, methods in _OUTWARD.items():
         for cls in [base, *_subclasses(base)]:

@@ -18,7 +18,7 @@ train_labels, test_labels = train_features.pop('MPG'), test_features.pop('MPG')
 
 normalizer = preprocessing.Normalization(axis=-1)
 normalizer.adapt(np.array(train_features))
-assert np.allclose(np.array(normalizer.mean), train_features.mean(), rtol=1e-3)
+assert np.allclose(normalizer.mean.numpy(), train_features.mean(), rtol=1e-3)
 
 def build_and_compile_model(norm):
   model = keras.Sequential([norm, layers.Dense(32, activation='relu'), layers.Dense(1)])
