@@ -52,6 +52,14 @@ class OperatorNotAllowedInGraphError(TypeError):
     """A tensor whose numbers are not known was asked for them."""
 
 
+for _code, _name in enumerate(
+    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
+    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "
+    "INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED".split()
+):
+    put(_code, f"errors.{_name}")
+
+
 class Unsupported(NotImplementedError):
     """A part of TensorFlow that Lamella does not have; the message says what to use."""
 

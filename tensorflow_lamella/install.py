@@ -18,6 +18,7 @@ from typing import Any
 
 from lamella.frontend.trace import user_line
 from tensorflow_lamella import names
+from tensorflow_lamella.hints import hint
 
 MODULES: dict[str, str] = {
     "tensorflow": "tensorflow_lamella.install:view",
@@ -70,14 +71,14 @@ class View(ModuleType):
 
 
 def missing(name: str) -> str:
-    """The message for a name that we do not have."""
-    alike = [f"tf.{n}" for n in names.nearest(name.removeprefix("tf."))]
-    line = user_line()
-    return (
-        f"{name} is not part of TensorFlow on Lamella"
-        + (f" (at {line})" if line else "")
-        + (f"; the nearest that there is: {', '.join(alike)}" if alike else "")
-    )
+    """The message for a name that we do not have: the line, and what there is instead."""
+    own = name.removeprefix("tf.")
+    line, instead = user_line(), hint(own)
+    if instead is None:
+        alike = [f"tf.{n}" for n in names.nearest(own)]
+        instead = f"the nearest that there is: {', '.join(alike)}" if alike else None
+    at = f" (at {line})" if line else ""
+    return f"{name} is not part of TensorFlow on Lamella{at}" + (f"; {instead}" if instead else "")
 
 
 def view(name: str) -> ModuleType | None:

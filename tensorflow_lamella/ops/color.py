@@ -11,7 +11,7 @@ from keras.src import backend
 from tensorflow_lamella.core.dispatch import Array, op
 from tensorflow_lamella.core.dtypes import numpy_dtype
 from tensorflow_lamella.ops.image import LAST
-from tensorflow_lamella.ops.random import uniform_numbers
+from tensorflow_lamella.ops.random import stateless_uniform, uniform_numbers
 
 
 def converted(image: Any, dtype: Any, saturate: bool = False) -> Any:
@@ -124,6 +124,30 @@ def random_hue(image: Array, max_delta: float, seed: Any = None) -> Any:
 @op("image.random_saturation")
 def random_saturation(image: Array, lower: float, upper: float, seed: Any = None) -> Any:
     return _as_floats(_saturation, image, _between(lower, upper, seed))
+
+
+def _drawn(low: float, high: float, seed: Any) -> Any:
+    return np.float32(low) + stateless_uniform.compute((), seed) * np.float32(high - low)
+
+
+@op("image.stateless_random_brightness")
+def stateless_random_brightness(image: Array, max_delta: float, seed: Any) -> Any:
+    return _as_floats(_brighter, image, _drawn(-max_delta, max_delta, seed))
+
+
+@op("image.stateless_random_contrast")
+def stateless_random_contrast(image: Array, lower: float, upper: float, seed: Any) -> Any:
+    return _as_floats(_contrast, image, _drawn(lower, upper, seed))
+
+
+@op("image.stateless_random_hue")
+def stateless_random_hue(image: Array, max_delta: float, seed: Any) -> Any:
+    return _as_floats(_hue, image, _drawn(-max_delta, max_delta, seed))
+
+
+@op("image.stateless_random_saturation")
+def stateless_random_saturation(image: Array, lower: float, upper: float, seed: Any) -> Any:
+    return _as_floats(_saturation, image, _drawn(lower, upper, seed))
 
 
 @op("image.per_image_standardization")

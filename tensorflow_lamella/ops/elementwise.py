@@ -126,7 +126,7 @@ def _pow(x: Any, y: Any) -> Any:
 _BINARY = {
     "add math.add": np.add,
     "atan2 math.atan2": np.arctan2,
-    "divide math.divide": _true_divide,
+    "divide math.divide realdiv": _true_divide,
     "truediv math.truediv": _true_divide,
     "math.divide_no_nan": _no_nan,
     "equal math.equal": np.equal,

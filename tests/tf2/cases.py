@@ -1,4 +1,4 @@
-"""Expressions whose values and derivatives real TensorFlow recorded (tools/tensorflow_reference.py).
+"""Expressions whose values and derivatives real TensorFlow recorded: tools/tensorflow_reference.py.
 
 One a line. Before an expression, `~` says that a compiled function cannot compute it (the size of
 its result depends on numbers), `!` that no derivative is compared.

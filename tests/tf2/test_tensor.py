@@ -157,6 +157,25 @@ def test_missing_name_tells_the_nearest_and_the_line(tf):
         tf.quantum_entangle  # noqa: B018
 
 
+def test_what_is_not_there_tells_what_to_use(tf):
+    with pytest.raises(AttributeError, match=r"tf.ragged .*padded_batch"):
+        tf.ragged.constant([[1], [2, 3]])
+    with pytest.raises(AttributeError, match=r"saved_model.save .*model.save\('model.keras'\)"):
+        tf.saved_model.save(tf.Module(), "somewhere")
+    with pytest.raises(NotImplementedError, match=r"test_tensor.py:\d+.*dense"):
+        tf.SparseTensor([[0, 0]], [1.0], [2, 2])
+
+
+def test_tables(tf):
+    start = tf.lookup.KeyValueTensorInitializer(["a", "b"], [1, 2])
+    table = tf.lookup.StaticHashTable(start, default_value=-1)
+    assert table.lookup(tf.constant([["b", "x"]])).numpy().tolist() == [[2, -1]]
+    vocabulary = tf.lookup.KeyValueTensorInitializer(["a", "b"], np.array([0, 1]))
+    numbers = tf.lookup.StaticVocabularyTable(vocabulary, 2).lookup(["b", "x", "a"]).numpy()
+    assert (numbers[0], numbers[2]) == (1, 0)
+    assert numbers[1] in (2, 3)
+
+
 def test_modules_are_imported_by_their_names(tf):
     import tensorflow.compat.v2
     import tensorflow.linalg
