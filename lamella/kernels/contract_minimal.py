@@ -142,8 +142,10 @@ class Minimal:
 
     @property
     def flops(self) -> int:
-        """Operations of the direct form."""
-        return 2 * 9 * self.plan.loops.out_size * self.channels
+        """Operations of the products, for a profile to compare with the processor's limit."""
+        down, across = self.tiles
+        images = self.extents[self.axes[0]]
+        return 2 * POINTS * images * down * across * self.channels * self.results
 
     @property
     def filter_nbytes(self) -> int:
