@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.machinery
 import os
 import sys
 import tempfile
@@ -44,6 +45,18 @@ def _extend_dynamic_backend(backend_utils: Any) -> None:
             plain_set(self, backend)
 
     cls.__getattr__, cls.set_backend = __getattr__, set_backend
+
+
+def _know_words(variables: Any) -> None:
+    """Keras knows the dtype "string", but not that NumPy's arrays of words have it."""
+    plain = variables.standardize_dtype
+
+    @functools.wraps(plain)
+    def standardize_dtype(dtype: Any) -> str:
+        words = isinstance(dtype, np.dtype) and dtype.kind in "USO"
+        return "string" if words else plain(dtype)
+
+    variables.standardize_dtype = standardize_dtype
 
 
 def _serve_mnist_offline(mnist: Any) -> None:
@@ -116,10 +129,43 @@ def _unless_backwards(plain: Callable[..., bool]) -> Callable[..., bool]:
 
 
 _LAYERS = "keras.src.layers"
+_PREPROCESSING = f"{_LAYERS}.preprocessing"
+
+
+def has_tensorflow() -> bool:
+    """Is TensorFlow itself installed? Another module of this name does not count."""
+    spec = importlib.machinery.PathFinder.find_spec("tensorflow")
+    return spec is not None and spec.origin is not None
+
+
+def _put_words_on_numpy(layers: Any) -> None:
+    """Layers for words, which need TensorFlow, are ours where it is not installed."""
+    if has_tensorflow():
+        return
+    standin = importlib.import_module(f"{PACKAGE}.words.standin").tensorflow
+    for name in ("index_lookup", "string_lookup", "integer_lookup", "text_vectorization",
+                 "hashing", "hashed_crossing", "discretization", "normalization"):  # fmt: skip
+        sys.modules[f"{_PREPROCESSING}.{name}"].tf = standin  # type: ignore[attr-defined]
+    for ours in ("lookup", "hashed", "text"):
+        module = importlib.import_module(f"{PACKAGE}.words.{ours}")
+        for cls in (getattr(module, name) for name in WORDS[ours]):
+            for place in (layers, sys.modules[cls.__module__]):
+                setattr(place, cls.__name__, cls)
+    text = sys.modules[f"{_PREPROCESSING}.text_vectorization"]
+    text.StringLookup = layers.StringLookup  # type: ignore[attr-defined]
+
+
+WORDS = {
+    "lookup": ("StringLookup", "IntegerLookup"),
+    "hashed": ("Hashing", "HashedCrossing"),
+    "text": ("TextVectorization",),
+}
 ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.backend.config": _add_pluggable_name,
+    "keras.src.backend.common.variables": _know_words,
     "keras.src.utils.backend_utils": _extend_dynamic_backend,
     "keras.src.datasets.mnist": _serve_mnist_offline,
+    _LAYERS: _put_words_on_numpy,
     f"{_LAYERS}.layer": _call_with_tensors,
     f"{_LAYERS}.rnn.bidirectional": _keep_directions,
     f"{_LAYERS}.preprocessing.image_preprocessing.equalization": _equalize_in_a_trace,

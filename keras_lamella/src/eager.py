@@ -6,6 +6,7 @@ can print and branch on values; gradients come from the same recorded equations.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,7 +40,7 @@ class EagerStep:
         trace = EagerTrace()
         scope = VariableScope(trace.concrete)
         with building(trace), scope:
-            arrays = optree.tree_map(lambda x: trace.concrete(batch_array(x)), batch)
+            arrays = optree.tree_map(functools.partial(_part, trace), batch)
             results = optree.tree_map(_numbers, self._f(arrays))
             variables = [scope.variable(k) for k in scope.assigned]
             arrays = [np.asarray(x) for x in scope.assigned.values()]
@@ -74,6 +75,12 @@ class CompiledOrEager:
             log.info("steps run eagerly: a layer asks for the numbers of its input")
             self._step = self._eager
             return self._step([x])
+
+
+def _part(trace: EagerTrace, x: Any) -> Any:
+    """A part of a batch: words stay as they are."""
+    array = np.asarray(x)
+    return array if array.dtype.kind in "USO" else trace.concrete(batch_array(array))
 
 
 def _numbers(x: Any) -> np.ndarray:

@@ -23,6 +23,7 @@ from lamella import ops
 from lamella.compile import Executable, compile_program
 from lamella.compile.executable import aligned_empty
 from lamella.frontend.trace import trace
+from lamella.frontend.tracer import ConcreteValueError
 from lamella.types import Type, dtype_of
 
 
@@ -161,8 +162,17 @@ def _value(x: Any) -> Any:
 
 
 def batch_array(x: Any) -> np.ndarray:
-    """A part of a batch as an array; float64 becomes floatx, as in all of Keras's data."""
+    """A part of a batch as an array; float64 becomes floatx, as in all of Keras's data.
+
+    Raises ConcreteValueError for words.
+    """
     array = np.asarray(x)
+    if array.dtype.kind in "USO":
+        raise ConcreteValueError(
+            f"a compiled step takes numbers, the data has words ({array.dtype}): put them through "
+            "keras.layers.TextVectorization or StringLookup before fit, or let the model begin "
+            "with such a layer"
+        )
     return array.astype(config.floatx()) if array.dtype == np.float64 else array
 
 

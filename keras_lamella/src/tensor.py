@@ -84,6 +84,8 @@ def _convert(x, dtype, sparse, ragged):
         kind = "sparse" if sparse else "ragged"
         raise ValueError(f"`{kind}=True` is not supported with the lamella backend")
     if dtype is not None and not isinstance(dtype, np.dtype):
+        if dtype == "string":
+            return x if isinstance(x, np.ndarray) else np.asarray(x)
         dtype = DTYPES[standardize_dtype(dtype)]
     if isinstance(x, KerasVariable):
         x = x.value
@@ -130,10 +132,7 @@ def convert_to_numpy(x):
 
 
 def is_tensor(x):
-    """Is `x` a tensor? Arrays of strings and objects are not."""
-    return isinstance(x, Tracer) or (
-        isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "USO"
-    )
+    return isinstance(x, (np.ndarray, np.generic, Tracer))
 
 
 def shape(x):

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras.src import backend, optimizers, tree
 from keras.src import callbacks as callbacks_module
-from keras.src.backend import config
+from keras.src.backend import config, standardize_dtype
 from keras.src.backend.common.keras_tensor import KerasTensor
 from keras.src.trainers import trainer as base_trainer
 from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
@@ -77,9 +77,11 @@ class Trainer(base_trainer.Trainer):
     def _compiled_step(self, step: Callable[[Any], Any], concatenate: bool = False) -> Any:
         if self.run_eagerly:
             return EagerStep(step, concatenate)
-        surely = self.jit_compile and base_trainer.model_supports_jit(self)
-        kind = StepFunction if surely else CompiledOrEager
+        kind = StepFunction if self._is_surely_compiled() else CompiledOrEager
         return kind(step, concatenate)
+
+    def _is_surely_compiled(self) -> bool:
+        return bool(self.jit_compile and base_trainer.model_supports_jit(self))
 
     def make_train_function(self, force: bool = False) -> Any:
         """`train_function(data)`, which trains on a list of batches and Blocks."""
@@ -293,15 +295,34 @@ class Trainer(base_trainer.Trainer):
     def _symbolic_build(self, data_batch: Any) -> None:
         """Build model, metrics and loss by shape inference on one batch."""
         if self._needs_build():
-            super()._symbolic_build(data_batch=tree.map_structure(_symbolic, data_batch))
+            try:
+                super()._symbolic_build(data_batch=tree.map_structure(_symbolic, data_batch))
+            except RuntimeError:
+                if self._is_surely_compiled():
+                    raise
+                self._build_by_calling(data_batch)
         self._post_build()
+
+    def _build_by_calling(self, data_batch: Any) -> None:
+        """The same for models that look at numbers or words: they are called."""
+        x, y, weight = data_adapter_utils.unpack_x_y_sample_weight(data_batch)
+        out = self(x, training=False) if self._call_has_training_arg else self(x)
+        y, out, weight = tree.map_structure(_symbolic, (y, out, weight))
+        if self._compile_metrics is not None and not self._compile_metrics.built:
+            backend.compute_output_spec(self.compute_metrics, None, y, out, sample_weight=weight)
+        if self._compile_loss is not None and not self._compile_loss.built:
+            backend.compute_output_spec(
+                self._compute_loss, None, y, out, sample_weight=weight, training=False
+            )
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
 
 
 def _symbolic(x: Any) -> Any:
     if x is None or isinstance(x, KerasTensor):
         return x
     array = backend.convert_to_tensor(x)
-    return KerasTensor(array.shape, backend.standardize_dtype(array.dtype))
+    return KerasTensor(array.shape, standardize_dtype(array.dtype))
 
 
 def _rows(x: Any) -> int:

@@ -329,7 +329,8 @@ image("ssim", lambda x, y: I.ssim(x, y, 1.0), "share 1 14 13 2, share 1 14 13 2"
 _TURN = np.float32([[0.9, -0.2, 1.1, 0.1, 1.1, -0.4, 0, 0]])
 for _fill in ("constant", "nearest", "reflect", "wrap"):
     image(f"affine_transform, {_fill}",
-          lambda x, m=_fill: I.affine_transform(x, _TURN, "bilinear", m), "share 1 7 6 3")  # fmt: skip
+          lambda x, m=_fill: I.affine_transform(x, _TURN, "bilinear", m),
+          "share 1 7 6 3")  # fmt: skip
 _FROM = np.float32([[[0, 0], [6, 0], [0, 5], [6, 5]]])
 _TO = np.float32([[[0.5, 0.2], [5.5, 0.4], [0.3, 4.5], [5.8, 4.9]]])
 image("perspective_transform", lambda x: I.perspective_transform(x, _FROM, _TO), "share 1 6 7 3",
