@@ -325,12 +325,13 @@ def sparse_to_dense(sparse_indices: Any, output_shape: Any, sparse_values: Any,
                     default_value: Any = 0, validate_indices: bool = True,
                     name: str | None = None) -> Any:  # fmt: skip
     """`sparse_values` at `sparse_indices`, `default_value` elsewhere."""
-    base = get("fill", 2)(output_shape, default_value)
+    sparse_values = get("convert_to_tensor", 2)(sparse_values)
+    base = get("fill", 2)(output_shape, get("cast", 2)(default_value, sparse_values.dtype))
     rank = getattr(sparse_indices, "shape", np.shape(sparse_indices))
     if len(rank) < 2:
         sparse_indices = get("reshape", 2)(sparse_indices, [-1, 1])
     count = get("shape", 2)(sparse_indices)[:1]
-    values = get("broadcast_to", 2)(get("cast", 2)(sparse_values, base.dtype), count)
+    values = get("broadcast_to", 2)(sparse_values, count)
     return get("tensor_scatter_nd_update", 2)(base, sparse_indices, values, name=name)
 
 

@@ -203,5 +203,5 @@ def mean_per_class_accuracy(labels: Any, predictions: Any, num_classes: int, wei
         more = total.assign_add(_v2("math.reduce_sum")(hot, axis=0))
         also = hits.assign_add(_v2("math.reduce_sum")(hot * right[:, None], axis=0))
         value = _v2("math.reduce_mean")(_ratio(hits, total, "per_class"))
-        update = _v2("math.reduce_mean")(_ratio(also, more, "update"))
+        update = _ratio(also, more, "update_op")
     return _result(value, update, metrics_collections, updates_collections)
