@@ -128,6 +128,27 @@ def _unless_backwards(plain: Callable[..., bool]) -> Callable[..., bool]:
     return can_attempt
 
 
+# -- what needs TensorFlow ---------------------------------------------------------------------
+
+
+def _write_summaries(tensorboard: Any) -> None:
+    """The TensorBoard callback writes its event files without TensorFlow where there is none."""
+    if has_tensorflow():
+        return
+
+    def files() -> Any:
+        return importlib.import_module("tensorflow_lamella.train.summary")
+
+    def keras_model_summary(name: str, model: Any, step: int | None = None) -> bool:
+        summary = files()
+        about = summary._metadata("graph_keras_model", "", b"1")
+        text = np.array(model.to_json().encode(), object)
+        return summary._write(name, about, step, text, np.asarray)
+
+    tensorboard.TensorBoard.summary = property(lambda self: files())
+    tensorboard.keras_model_summary = keras_model_summary
+
+
 _LAYERS = "keras.src.layers"
 _PREPROCESSING = f"{_LAYERS}.preprocessing"
 
@@ -165,6 +186,7 @@ ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.backend.common.variables": _know_words,
     "keras.src.utils.backend_utils": _extend_dynamic_backend,
     "keras.src.datasets.mnist": _serve_mnist_offline,
+    "keras.src.callbacks.tensorboard": _write_summaries,
     _LAYERS: _put_words_on_numpy,
     f"{_LAYERS}.layer": _call_with_tensors,
     f"{_LAYERS}.rnn.bidirectional": _keep_directions,

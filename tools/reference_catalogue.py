@@ -2,7 +2,8 @@
 
     KERAS_BACKEND=jax python tools/reference_catalogue.py tests/keras/reference/catalogue.npz
 
-records what the cases of tools/catalogue give under JAX, in float32. tests/keras/test_keras_catalogue.py
+records what the cases of tools/catalogue give under JAX, in float32. tests/keras/
+test_keras_catalogue.py
 compares Lamella with the file, and fails where a public name of Keras has no case; run the
 command again when a case is changed.
 """

@@ -276,3 +276,17 @@ def test_subclassed_models_save(tmp_path):
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_tensorboard_writes_what_it_shows(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="only")])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).random((32, 4)).astype("float32")
+    board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1, update_freq=1)
+    model.fit(x, x[:, :1], epochs=2, verbose=0, validation_split=0.25, callbacks=[board])
+    (train,) = (tmp_path / "train").iterdir()
+    text = train.read_bytes()
+    for tag in (b"keras", b"batch_loss", b"epoch_loss", b"only/kernel/histogram"):
+        assert tag in text
+    (validation,) = (tmp_path / "validation").iterdir()
+    assert b"evaluation_loss_vs_iterations" in validation.read_bytes()
