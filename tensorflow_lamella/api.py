@@ -8,7 +8,8 @@ core.function core.shape core.spec core.tape core.tensor core.variable
 data.dataset data.sources
 ops.activations ops.construct ops.control ops.convolution ops.elementwise ops.indexing ops.layout
 ops.linalg ops.program ops.random ops.reduce
-ops.image ops.color ops.strings ops.signal ops.debugging ops.lookup ops.testing ops.config ops.nest core.module
+ops.image ops.color ops.strings ops.signal ops.debugging ops.lookup ops.testing ops.config ops.nest
+core.module
 io.files io.images io.records io.examples
 datasets.input_data datasets.learn
 distribute
@@ -19,5 +20,5 @@ train.checkpoint train.summary
 for _part in PARTS:
     importlib.import_module(f"tensorflow_lamella.{_part}")
 
-for _part in ("core.keras_bridge", "data.adapter"):
+for _part in ("core.keras_bridge", "core.keras_methods", "data.adapter"):
     importlib.import_module(f"tensorflow_lamella.{_part}").connect()

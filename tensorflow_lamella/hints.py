@@ -9,8 +9,8 @@ HINTS = {
     "sparse": "use dense tensors: tf.scatter_nd makes one of indices and values",
     "SparseTensor": "use dense tensors: tf.scatter_nd makes one of indices and values",
     "raw_ops": "use the function of the same name in tf or tf.math",
-    "saved_model": "model.save('model.keras') keeps a Keras model, tf.train.Checkpoint the variables "
-    "of anything",
+    "saved_model": "model.save('model.keras') keeps a Keras model, tf.train.Checkpoint the "
+    "variables of anything",
     "lite": "convert the saved Keras model in an environment with the real TensorFlow",
     "tpu": "there is one device, the processor",
     "xla": "every tf.function is compiled as a whole",

@@ -27,7 +27,8 @@ class TestCase(unittest.TestCase):
                        msg: Any = None) -> None:  # fmt: skip
         """Nested tensors are near each other."""
         first, second = optree.tree_leaves(_numbers(a)), optree.tree_leaves(_numbers(b))
-        self.assertEqual(len(first), len(second), msg)
+        if len(first) != len(second):
+            self.fail(msg or f"{len(first)} tensors and {len(second)}")
         for x, y in zip(first, second):
             np.testing.assert_allclose(x, y, rtol, atol, err_msg=msg or "")
 
@@ -38,19 +39,23 @@ class TestCase(unittest.TestCase):
     def assertNotAllClose(self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6,
                           msg: Any = None) -> None:  # fmt: skip
         """Tensors are not near each other."""
-        self.assertFalse(np.allclose(_numbers(a), _numbers(b), rtol, atol), msg)
+        if np.allclose(_numbers(a), _numbers(b), rtol, atol):
+            self.fail(msg or f"{a} is near {b}")
 
     def assertAllGreater(self, a: Any, comparison_target: Any) -> None:
         """All elements are greater."""
-        self.assertTrue(np.all(_numbers(a) > comparison_target))
+        if not np.all(_numbers(a) > comparison_target):
+            self.fail(f"{a} is not greater than {comparison_target}")
 
     def assertAllLess(self, a: Any, comparison_target: Any) -> None:
         """All elements are less."""
-        self.assertTrue(np.all(_numbers(a) < comparison_target))
+        if not np.all(_numbers(a) < comparison_target):
+            self.fail(f"{a} is not less than {comparison_target}")
 
     def assertShapeEqual(self, input_a: Any, input_b: Any, msg: Any = None) -> None:
         """The shapes are equal."""
-        self.assertEqual(np.shape(input_a), np.shape(input_b), msg)
+        if np.shape(input_a) != np.shape(input_b):
+            self.fail(msg or f"shapes {np.shape(input_a)} and {np.shape(input_b)}")
 
 
 put(unittest.main, "test.main")

@@ -201,3 +201,24 @@ def test_tape_in_train_step(tf):
         model.compile(keras.optimizers.SGD(0.1), run_eagerly=eagerly)
         history = model.fit(x, y, epochs=20, batch_size=16, verbose=0).history["squares"]
         assert history[-1] < 1e-3 < history[0]
+
+
+def test_minimize(tf):
+    v = tf.Variable(3.0)
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.minimize(lambda: v * v, [v])
+    assert v.numpy() == pytest.approx(2.4)
+    with tf.GradientTape() as tape:
+        loss = v * 2.0
+    optimizer.minimize(loss, [v], tape=tape)
+    assert v.numpy() == pytest.approx(2.2)
+    with pytest.raises(ValueError, match="tape"):
+        optimizer.minimize(loss, [v])
+
+
+def test_initial_state_of_a_recurrent_layer(tf):
+    layer = keras.layers.GRU(3, return_state=True)
+    x = tf.zeros([2, 4, 5])
+    for given in (x, 2, tf.shape(x)[0]):
+        (state,) = layer.get_initial_state(given)
+        assert state.shape == (2, 3)

@@ -257,3 +257,16 @@ def test_random_numbers_have_their_distributions(tf):
     dropped = tf.nn.dropout(tf.ones([n]), 0.25).numpy()
     assert abs((dropped == 0).mean() - 0.25) < 0.02
     assert np.allclose(dropped[dropped > 0], 1 / 0.75)
+
+
+def test_test_case(tf):
+    class Case(tf.test.TestCase):
+        def runTest(self):
+            self.assertAllClose(tf.constant([1.0, 2.0]), [1.0, 2.0])
+            self.assertAllEqual(self.evaluate(tf.constant([1])), [1])
+            with pytest.raises(AssertionError):
+                self.assertAllClose(tf.constant(1.0), 1.1)
+            with pytest.raises(AssertionError, match="greater"):
+                self.assertAllGreater(tf.constant([1.0, 3.0]), 2.0)
+
+    Case().debug()
