@@ -10,7 +10,7 @@ ops.activations ops.construct ops.control ops.convolution ops.elementwise ops.in
 ops.linalg ops.program ops.random ops.reduce
 ops.image ops.color ops.strings ops.signal ops.debugging ops.lookup ops.testing ops.config ops.nest
 core.module
-io.files io.images io.records io.examples
+io.audio io.files io.images io.records io.examples
 datasets.input_data datasets.learn
 distribute
 v1.api

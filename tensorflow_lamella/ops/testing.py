@@ -26,11 +26,12 @@ class TestCase(unittest.TestCase):
     def assertAllClose(self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6,
                        msg: Any = None) -> None:  # fmt: skip
         """Nested tensors are near each other."""
-        first, second = optree.tree_leaves(_numbers(a)), optree.tree_leaves(_numbers(b))
-        if len(first) != len(second):
-            self.fail(msg or f"{len(first)} tensors and {len(second)}")
-        for x, y in zip(first, second):
-            np.testing.assert_allclose(x, y, rtol, atol, err_msg=msg or "")
+        if isinstance(a, dict):
+            self.assertEqual(a.keys(), b.keys(), msg)  # noqa: PT009 - this is a unittest class
+            for key in a:
+                self.assertAllClose(a[key], b[key], rtol, atol, msg)
+        else:
+            np.testing.assert_allclose(_numbers(a), _numbers(b), rtol, atol, err_msg=msg or "")
 
     def assertAllEqual(self, a: Any, b: Any, msg: Any = None) -> None:
         """Tensors are equal."""
