@@ -257,14 +257,18 @@ def _save_freq(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return args, kwargs
 
 
-def _one_loss(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """One loss for several outputs, with a weight for each."""
+def _compile(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Metrics as the third argument (Keras 2); one loss for outputs with a weight for each."""
+    third = args[2] if len(args) > 2 else None
+    metrics_third = isinstance(third, list) and not any(isinstance(x, (int, float)) for x in third)
+    order = ("optimizer", "loss", *(("metrics", "loss_weights") if metrics_third else ()))
+    kwargs = {**dict(zip(order, args)), **kwargs}
     weights, loss = kwargs.get("loss_weights"), kwargs.get("loss")
     if isinstance(weights, (list, tuple, dict)) and (isinstance(loss, str) or callable(loss)):
         count = len(weights)
         several: Any = dict.fromkeys(weights, loss) if isinstance(weights, dict) else [loss] * count
         kwargs["loss"] = several if count > 1 else loss
-    return args, kwargs
+    return (), kwargs if metrics_third or len(args) < 3 else {"loss_weights": third, **kwargs}
 
 
 _ROW_COLUMN = kernel_size("nb_row", "nb_col")
@@ -280,7 +284,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "GRU": _sequence_shape,
     "Embedding": _embedding,
     "Input": _input,
-    "Model.compile": _one_loss,
+    "Model.compile": _compile,
     "ModelCheckpoint": _save_freq,
 }
 """Changes that are more than another name."""

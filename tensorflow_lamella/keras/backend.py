@@ -257,11 +257,6 @@ def name_scope(name: str) -> Iterator[None]:
         yield
 
 
-def backend() -> str:
-    """`tensorflow`: programs ask in order to choose between it and Theano."""
-    return "tensorflow"
-
-
 def get_session() -> Any:
     """A session of TensorFlow 1."""
     import tensorflow as tf  # type: ignore[import-untyped]

@@ -145,7 +145,7 @@ def _model_of_tensors(keras: Any) -> None:
 
 def _strings() -> None:
     """Old names of losses and metrics where they are given as strings; custom activations."""
-    from keras.src import activations, losses, metrics
+    from keras.src import activations, api_export, losses, metrics
     from keras.src.saving import get_custom_objects
 
     plain = activations.get
@@ -161,3 +161,6 @@ def _strings() -> None:
         if new in losses.ALL_OBJECTS_DICT:
             losses.ALL_OBJECTS_DICT.setdefault(old, losses.ALL_OBJECTS_DICT[new])
             metrics.ALL_OBJECTS_DICT.setdefault(old, losses.ALL_OBJECTS_DICT[new])
+    for name, function in losses.ALL_OBJECTS_DICT.items():
+        if not isinstance(function, type):  # "mse" in a saved model is looked for under this name
+            api_export.REGISTERED_NAMES_TO_OBJS.setdefault(f"keras.metrics.{name}", function)

@@ -11,7 +11,7 @@ import traceback
 
 os.environ["LAMELLA_NUM_THREADS"] = "1"
 
-from lamella import cli, scripts
+from lamella import cli
 
 
 def main(paths):

@@ -1,4 +1,4 @@
-"""A corpus of programs in the manner of each era: they run unmodified, and what they assert holds."""
+"""Programs in the manner of each era run unmodified, and what they assert holds."""
 
 from __future__ import annotations
 
