@@ -190,9 +190,9 @@ class Emitter:
         eq = self.made_by.get(v)
         if eq is None or v in self.leaves:
             return v not in self.leaves
-        if eq.primitive.family == "view" or eq.primitive.name in ("select", "maximum", "minimum"):
+        if eq.primitive.family == "view" or "chooses" in eq.primitive.traits:
             return all(self._is_rounded(x) for x in eq.operands if is_half(x.type.dtype))
-        return eq.primitive.name == "convert"
+        return "rounds" in eq.primitive.traits
 
     def _constant(self, array: np.ndarray) -> Lanes:
         if array.size != 1:

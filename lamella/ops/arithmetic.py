@@ -111,11 +111,11 @@ sign = elementwise(
 )  # fmt: skip
 maximum = elementwise(
     "maximum", numpy=np.maximum, vjp=_extremum_vjp, scalar=s.maximum_, dtypes=(BOOL, *REALS),
-    samples=apart, traits=("cheap", "commutative", "associative", "idempotent"),
+    samples=apart, traits=("cheap", "commutative", "associative", "idempotent", "chooses"),
 )  # fmt: skip
 minimum = elementwise(
     "minimum", numpy=np.minimum, vjp=_extremum_vjp, scalar=s.minimum_, dtypes=(BOOL, *REALS),
-    samples=apart, traits=("cheap", "commutative", "associative", "idempotent"),
+    samples=apart, traits=("cheap", "commutative", "associative", "idempotent", "chooses"),
 )  # fmt: skip
 floor = elementwise(
     "floor", numpy=np.floor, vjp=no_gradient, scalar=s.floor_,
@@ -213,7 +213,7 @@ select = elementwise(
     ),
     scalar=s.select_,
     samples=lambda rng: [((rng.random((3, 4)) < 0.5, rng.random((3, 4)), rng.random((3, 4))), {})],
-    traits=("cheap",),
+    traits=("cheap", "chooses"),
 )  # fmt: skip
 
 
@@ -229,7 +229,7 @@ convert = elementwise(
     scalar=lambda x, *, dtype: s.convert_(x, DTYPES[dtype]),
     samples=lambda rng: [((rng.uniform(-9, 9, (3, 4)),), {"dtype": "float64"}),
                          ((rng.integers(-9, 9, (3, 4)),), {"dtype": "float32"})],
-    traits=("cheap",),
+    traits=("cheap", "rounds"),
 )  # fmt: skip
 
 

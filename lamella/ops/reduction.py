@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,7 @@ def reduction(
     vjp: Callable[..., Any],
     samples: Callable[..., Any],
     check: Callable[[str, Type, Axes], None],
+    traits: Iterable[str] = (),
 ) -> Primitive:
     """A fold over `axes`, which the result lacks."""
 
@@ -70,7 +71,7 @@ def reduction(
 
     primitive = Primitive(
         name=name, family="reduction", typing=typing, numpy=numpy, vjp=vjp, batch=batch,
-        lower=fold, samples=samples,
+        lower=fold, samples=samples, traits=frozenset(traits),
     )  # fmt: skip
     return primitive
 
@@ -164,6 +165,7 @@ max_ = reduction(
     vjp=_extremum_vjp,
     samples=_samples(-2, 2),
     check=_nonempty,
+    traits=("chooses",),
 )
 
 min_ = reduction(
@@ -173,6 +175,7 @@ min_ = reduction(
     vjp=_extremum_vjp,
     samples=_samples(-2, 2),
     check=_nonempty,
+    traits=("chooses",),
 )
 
 # ------------------------------------------------------------- argmax, argmin

@@ -131,7 +131,7 @@ class Fusion:
         return {
             root
             for eq in self.program.equations
-            if eq.primitive in (ops.max, ops.min)
+            if family(eq) == "reduction" and "chooses" in eq.primitive.traits
             for root in self._roots(eq)
         }
 
