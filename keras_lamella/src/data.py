@@ -66,7 +66,7 @@ class BlockIterator(EpochIterator):
         while step < total:
             steps = at_once
             if not self.every_batch:
-                steps = max(at_once, self._pace // at_once * at_once)
+                steps = min(max(at_once, self._pace // at_once * at_once), total - step)
             end = step + steps
             yield step, end - 1, self._blocks(block, step, min(end, total))
             step = end

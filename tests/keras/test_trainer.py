@@ -1,5 +1,7 @@
 """fit, evaluate, predict and their single-batch forms, as a user of Keras sees them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -480,3 +482,11 @@ def test_mixed_precision():
         assert history["loss"][-1] < 0.9 * history["loss"][0]
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def test_the_progress_bar_ends_where_the_epoch_does(capsys):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((330, 3), "float32"), np.ones((330, 1), "float32"), epochs=4, verbose=1)
+    steps = [int(step) for step in re.findall(r"(\d+)/11", capsys.readouterr().out)]
+    assert max(steps) == 11
