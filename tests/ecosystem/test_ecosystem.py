@@ -1,0 +1,107 @@
+"""Tools of the Keras world work on Lamella, each in an environment of its own.
+
+A program of `programs/` runs with `KERAS_BACKEND=lamella` and asserts what it must see.
+Environments are made with pip at the first run and kept in ~/.cache/lamella-ecosystem
+(`LAMELLA_ECOSYSTEM_DIR` moves them).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+KEPT = Path(os.environ.get("LAMELLA_ECOSYSTEM_DIR", Path.home() / ".cache/lamella-ecosystem"))
+
+#: Program of `programs/` -> what its environment has beside Lamella's dependencies.
+PROGRAMS = {
+    "keras_tuner_search": ["keras-tuner"],
+    "optuna_pruning": ["optuna", "optuna-integration"],
+    "mlflow_autolog": ["mlflow"],
+    "keras_hub_step": ["keras-hub"],
+    "scikit_learn_wrappers": ["scikit-learn"],
+}
+
+#: Other backends -> what they need.
+ENGINES = {"jax": ["jax"], "tensorflow": ["tensorflow"]}
+
+APPLICATIONS = {  # the smallest of each family, and the least size of image that it takes
+    "ConvNeXtTiny": 32,
+    "DenseNet121": 32,
+    "EfficientNetB0": 32,
+    "EfficientNetV2B0": 32,
+    "InceptionResNetV2": 75,
+    "InceptionV3": 75,
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "NASNetMobile": 32,
+    "ResNet50": 32,
+    "ResNet50V2": 32,
+    "VGG16": 32,
+    "Xception": 71,
+}
+
+pytestmark = pytest.mark.slow
+
+
+def environment(packages: list[str]) -> Path:
+    """The Python of an environment that has Keras, Lamella's dependencies and `packages`."""
+    place = KEPT / "-".join(packages)
+    python = place / "bin" / "python"
+    if not (place / "complete").exists():
+        needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *needs, *packages], check=True)
+        (folder,) = place.glob("lib/python3*/site-packages")
+        shutil.copy(ROOT / "keras_lamella" / "lamella.pth", folder)
+        (place / "complete").touch()
+    return python
+
+
+def run(program: str, packages: list[str], folder: Path, *args: str, engine: str = "lamella"):
+    """Run a program with the project on its path; AssertionError with its output if it fails."""
+    result = subprocess.run(
+        [environment(packages), HERE / "programs" / f"{program}.py", *args],
+        env={**os.environ, "KERAS_BACKEND": engine, "PYTHONPATH": f"{ROOT}"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_tool(program, tmp_path):
+    run(program, PROGRAMS[program], tmp_path)
+
+
+@pytest.mark.parametrize("other", ENGINES)
+@pytest.mark.parametrize("first", ["lamella", "other"])
+def test_models_move_between_backends(first, other, tmp_path):
+    engines = ["lamella", other] if first == "lamella" else [other, "lamella"]
+    for task, engine in zip(("save", "load"), engines):
+        run("move_models", ENGINES[other], tmp_path, task, engine=engine)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_application_agrees_with_jax(name, tmp_path):
+    for task, engine in (("save", "lamella"), ("compare", "jax")):
+        size = str(APPLICATIONS[name])
+        run("application", ENGINES["jax"], tmp_path, task, name, size, engine=engine)
+
+
+def test_every_family_of_applications_is_there():
+    import keras
+
+    modules = {name for name in dir(keras.applications) if name.islower() and name[0] != "_"}
+    families = modules - {"imagenet_utils", "mobilenet_v3", "resnet"}  # no models; twice
+    assert len(families) <= len(APPLICATIONS)
+    assert all(hasattr(keras.applications, name) for name in APPLICATIONS)
