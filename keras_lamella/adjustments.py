@@ -45,6 +45,8 @@ def _extend_dynamic_backend(backend_utils: Any) -> None:
             plain_set(self, backend)
 
     cls.__getattr__, cls.set_backend = __getattr__, set_backend
+    if not has_tensorflow():
+        backend_utils.in_tf_graph = lambda: False  # data sets compute with NumPy
 
 
 def _know_words(variables: Any) -> None:
@@ -131,6 +133,20 @@ def _unless_backwards(plain: Callable[..., bool]) -> Callable[..., bool]:
 # -- what needs TensorFlow ---------------------------------------------------------------------
 
 
+def _lend_tensorflow(module_utils: Any) -> None:
+    """Where TensorFlow is not installed Keras finds its data sets in our package of that API."""
+    if has_tensorflow():
+        return
+
+    class Lent(module_utils.LazyModule):  # type: ignore[misc]
+        available = False
+
+        def initialize(self) -> None:
+            self.module = importlib.import_module(f"{PACKAGE}.lent").tensorflow
+
+    module_utils.tensorflow = Lent("tensorflow")
+
+
 def _write_summaries(tensorboard: Any) -> None:
     """The TensorBoard callback writes its event files without TensorFlow where there is none."""
     if has_tensorflow():
@@ -186,6 +202,7 @@ ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.backend.common.variables": _know_words,
     "keras.src.utils.backend_utils": _extend_dynamic_backend,
     "keras.src.datasets.mnist": _serve_mnist_offline,
+    "keras.src.utils.module_utils": _lend_tensorflow,
     "keras.src.callbacks.tensorboard": _write_summaries,
     _LAYERS: _put_words_on_numpy,
     f"{_LAYERS}.layer": _call_with_tensors,

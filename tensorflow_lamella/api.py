@@ -20,5 +20,8 @@ train.checkpoint train.summary
 for _part in PARTS:
     importlib.import_module(f"tensorflow_lamella.{_part}")
 
-for _part in ("core.keras_bridge", "core.keras_methods", "data.adapter"):
-    importlib.import_module(f"tensorflow_lamella.{_part}").connect()
+
+def connect() -> None:
+    """Let Keras take and give our tensors and data sets. Calling it again is harmless."""
+    for part in ("core.keras_bridge", "core.keras_methods", "data.adapter"):
+        importlib.import_module(f"tensorflow_lamella.{part}").connect()

@@ -102,7 +102,7 @@ class Finder:
         maker = _maker(name)
         if maker is None:
             return None
-        importlib.import_module("tensorflow_lamella.api")  # the names, when they are asked for
+        importlib.import_module("tensorflow_lamella.api").connect()  # when names are asked for
         module = maker(name)
         if module is None:
             return None
@@ -155,5 +155,5 @@ def _installed() -> bool:
 def announce(source: str) -> None:
     """Say what text is going to run, where it cannot be read in a file: the cells of a notebook."""
     if _installed() and "tensorflow" in source:
-        importlib.import_module("tensorflow_lamella.api")
+        importlib.import_module("tensorflow_lamella.api").connect()
         importlib.import_module("tensorflow_lamella.v1.mode").program(source)
