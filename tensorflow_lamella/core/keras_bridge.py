@@ -44,6 +44,10 @@ def outward(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        graph = state.graph()
+        node = NotImplemented if graph is None else graph.keras(f, args, kwargs)
+        if node is not NotImplemented:
+            return node
         out = f(*(arrays_in(x) for x in args), **{k: arrays_in(v) for k, v in kwargs.items()})
         return wrap(out)
 

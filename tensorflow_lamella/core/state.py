@@ -24,6 +24,9 @@ class Graph(Protocol):
     def variable(self, *args: Any, **kwargs: Any) -> Any:
         """What `tf.Variable(*args, **kwargs)` gives."""
 
+    def keras(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A node for a method of a Keras object; NotImplemented if no graph tensor is given."""
+
 
 _graph: Graph | None = None
 

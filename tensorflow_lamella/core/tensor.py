@@ -273,9 +273,19 @@ _UFUNCS = {
 
 
 def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
-    """A NumPy function of tensors: of their arrays. What is traced comes back as tensors."""
+    """A NumPy function of tensors: of their numbers, or, where those are traced, of their arrays;
+    then the results are tensors as well."""
     from tensorflow_lamella.core.dispatch import attribute, wrap
 
-    kwargs = {key: attribute(value) for key, value in kwargs.items()}
-    out = function(*(attribute(x) for x in args), **kwargs)
-    return wrap(out) if state.is_traced() else out
+    if state.is_traced():
+        kwargs = {key: attribute(value) for key, value in kwargs.items()}
+        return wrap(function(*(attribute(x) for x in args), **kwargs))
+    kwargs = {key: _plain(value) for key, value in kwargs.items()}
+    return function(*(_plain(x) for x in args), **kwargs)
+
+
+def _plain(x: Any) -> Any:
+    """The tensors in nested lists as NumPy arrays."""
+    if isinstance(x, (list, tuple)):
+        return type(x)(_plain(item) for item in x) if type(x) in (list, tuple) else x
+    return np.asarray(x) if hasattr(x, "__lamella_array__") else x

@@ -28,6 +28,10 @@ class VariableType(type(KerasVariable)):  # type: ignore[misc]
             return graph.variable(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
+    def __instancecheck__(cls, x: Any) -> bool:
+        graphs = cls.__name__ == "Variable" and hasattr(x, "_as_graph_element")
+        return super().__instancecheck__(x) or (graphs and isinstance(x, Operators))
+
 
 @names.export("Variable")
 class Variable(Operators, KerasVariable, metaclass=VariableType):

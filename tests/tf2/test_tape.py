@@ -222,3 +222,13 @@ def test_initial_state_of_a_recurrent_layer(tf):
     for given in (x, 2, tf.shape(x)[0]):
         (state,) = layer.get_initial_state(given)
         assert state.shape == (2, 3)
+
+
+def test_numpy_functions_of_recorded_tensors_give_numpy_arrays(tf):
+    v = tf.Variable([1.0, 3.0])
+    with tf.GradientTape():
+        y = tf.nn.softmax(v * 2.0)
+        assert type(np.squeeze(y)) is np.ndarray
+        assert type(np.exp(y)) is np.ndarray
+        assert isinstance(np.ones(2) * y, tf.Tensor)
+        assert np.random.default_rng(0).choice(2, p=np.squeeze(y)) in (0, 1)
