@@ -250,6 +250,28 @@ def class_weights(rng):
     return model, _real(rng, 6), _labels(rng, 4), weights
 
 
+@case
+def float8(rng):
+    inputs = layers.Input((16,))
+    hidden = layers.Dense(16, activation="tanh")(layers.Dense(16, activation="relu")(inputs))
+    model = keras.Model(inputs, layers.Dense(4, activation="softmax")(hidden))
+    model.quantize("float8")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model, _real(rng, 16), _labels(rng, 4), {}
+
+
+@case
+def half_floats_with_loss_scaling(rng):
+    policy = "mixed_float16"
+    model = keras.Sequential([
+        layers.Dense(16, activation="relu", dtype=policy), layers.BatchNormalization(dtype=policy),
+        layers.Dense(4, activation="softmax", dtype="float32"),
+    ])  # fmt: skip
+    model.compile(optimizers.LossScaleOptimizer(optimizers.Adam(0.01), dynamic_growth_steps=5),
+                  "sparse_categorical_crossentropy")  # fmt: skip
+    return model, _real(rng, 10), _labels(rng, 4), {}
+
+
 # -- optimizers and losses on one small network ------------------------------------------------
 
 

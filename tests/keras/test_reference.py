@@ -13,6 +13,8 @@ REFERENCE = json.loads((HERE / "reference" / "jax.json").read_text())
 #: Float32 on either side: rounding grows over 20 steps, fastest where small divisors count. The
 #: largest difference measured was a quarter of this (depthwise), the next a twentieth.
 RTOL, ATOL = 5e-5, 5e-6
+#: float16 has 11 digits; JAX rounds to it inside of kernels at other places.
+HALF_FLOATS = 0.02
 
 
 def _tool():
@@ -32,4 +34,5 @@ def test_every_case_has_a_reference():
 
 @pytest.mark.parametrize("name", tool.CASES)
 def test_losses_of_twenty_steps(name):
-    np.testing.assert_allclose(tool.run(name), REFERENCE[name], rtol=RTOL, atol=ATOL)
+    rtol = HALF_FLOATS if name.startswith("half_floats") else RTOL
+    np.testing.assert_allclose(tool.run(name), REFERENCE[name], rtol=rtol, atol=ATOL)
