@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAMELLA = ROOT / "lamella"
 SOURCES = sorted(
-    p for folder in ("lamella", "keras_lamella") for p in (ROOT / folder).rglob("*.py")
+    p
+    for folder in ("lamella", "keras_lamella", "tensorflow_lamella")
+    for p in (ROOT / folder).rglob("*.py")
 )
 
 #: The parts of lamella in the order of the data; a part may import from lines above its own, and

@@ -298,7 +298,7 @@ class Dataset:
             name: Any = None, **unused: Any) -> Dataset:  # fmt: skip
         """`map_func` of every element; compiled, one element after the other."""
         f = Mapped(map_func)
-        return Dataset(lambda: (f(x) for x in self.elements()), self._count)
+        return Dataset(lambda: map(f, self.elements()), self._count)  # goes on after an error
 
     def filter(self, predicate: Any, name: Any = None) -> Dataset:
         """The elements for which `predicate` is true."""
@@ -402,17 +402,15 @@ class Dataset:
         """Windows of elements with one key, each reduced to a dataset."""
         key = Mapped(key_func)
 
-        def size(k: int) -> int:
-            chosen = (
-                window_size if window_size_func is None else window_size_func(wrap(np.int64(k)))
-            )
-            return int(np.asarray(chosen))
+        size = Mapped(window_size_func or (lambda k: window_size))
 
         def reduce(k: int, items: list[Any]) -> Iterator[Any]:
             return reduce_func(wrap(np.int64(k)), Dataset(items, len(items))).elements()
 
         return Dataset(
-            lambda: pipeline.grouped(self.elements(), lambda x: int(key(x)), size, reduce)
+            lambda: pipeline.grouped(
+                self.elements(), lambda x: int(key(x)), lambda k: int(size(np.int64(k))), reduce
+            )
         )
 
     def bucket_by_sequence_length(
@@ -447,18 +445,7 @@ class Dataset:
 
     def ignore_errors(self, log_warning: bool = False, name: Any = None) -> Dataset:
         """Without the elements whose computation fails."""
-
-        def make() -> Iterator[Any]:
-            stream = self.elements()
-            while True:
-                try:
-                    yield next(stream)
-                except StopIteration:
-                    return
-                except Exception:
-                    continue
-
-        return Dataset(make, UNKNOWN, self._spec)
+        return Dataset(lambda: pipeline.without_errors(self.elements()), UNKNOWN, self._spec)
 
     def options(self) -> Options:
         """An Options object; none has an effect."""

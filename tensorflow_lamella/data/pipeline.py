@@ -195,3 +195,14 @@ def reduced(stream: Stream, state: Any, f: Callable[[Any], Any]) -> Any:
     for item in stream:
         state = f((state, item))
     return state
+
+
+def without_errors(stream: Stream) -> Stream:
+    """Without the elements whose computation fails."""
+    while True:
+        try:
+            yield next(stream)
+        except StopIteration:
+            return
+        except Exception:
+            continue

@@ -36,9 +36,13 @@ def install() -> None:
     plain_get = optimizers.get
     for module in (optimizers, importlib.import_module("keras.optimizers")):
         vars(module)["get"] = functools.wraps(plain_get)(lambda x: plain_get(from_train(x)))
+    _install_arguments(BaseOptimizer)
+    _install_decay(BaseOptimizer)
 
-    plain_init, plain_rate = BaseOptimizer.__init__, BaseOptimizer._get_current_learning_rate
-    plain_config = BaseOptimizer.get_config
+
+def _install_arguments(BaseOptimizer: Any) -> None:
+    """`lr`, `decay` and limits of zero when an optimizer is made; its `lr`."""
+    plain_init = BaseOptimizer.__init__
 
     @functools.wraps(plain_init)
     def __init__(self: Any, learning_rate: Any, *args: Any, **kwargs: Any) -> None:
@@ -51,6 +55,18 @@ def install() -> None:
                 kwargs.pop(name)
         plain_init(self, learning_rate, *args, **kwargs)
         object.__setattr__(self, "decay", float(decay or 0.0))
+
+    def set_rate(self: Any, value: Any) -> None:
+        self.learning_rate = value
+
+    BaseOptimizer.__init__ = __init__
+    BaseOptimizer.lr = property(lambda self: self._learning_rate, set_rate)
+
+
+def _install_decay(BaseOptimizer: Any) -> None:
+    """A rate that falls as 1 / (1 + decay * steps)."""
+    plain_rate = BaseOptimizer._get_current_learning_rate
+    plain_config = BaseOptimizer.get_config
 
     @functools.wraps(plain_rate)
     def current_rate(self: Any) -> Any:
@@ -67,10 +83,5 @@ def install() -> None:
         config = plain_config(self)
         return {**config, "decay": self.decay} if getattr(self, "decay", 0.0) else config
 
-    def set_rate(self: Any, value: Any) -> None:
-        self.learning_rate = value
-
-    BaseOptimizer.__init__ = __init__
     BaseOptimizer._get_current_learning_rate = current_rate
     BaseOptimizer.get_config = get_config
-    BaseOptimizer.lr = property(lambda self: self._learning_rate, set_rate)

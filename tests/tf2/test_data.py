@@ -235,3 +235,10 @@ def test_a_loop_over_a_dataset(tf, regression):
         for x, y in ds:
             loss = step(x, y)
     assert loss.numpy() < 1e-3
+
+
+def test_elements_that_fail_are_left_out(tf):
+    numbers = tf.data.Dataset.from_tensor_slices(["1", "x", "3"]).map(tf.strings.to_number)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        values(numbers)
+    assert values(numbers.ignore_errors()) == [1.0, 3.0]
