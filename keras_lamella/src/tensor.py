@@ -21,14 +21,13 @@ assert ml_dtypes  # registers bfloat16 and the float8 types with NumPy
 
 
 class Tensor(np.ndarray):
-    """An array whose augmented assignments make a new array: tensors of Keras never change.
+    """An array with the operators of Keras's tensors.
 
-    Keras's layers, and those of users, write `x += y` for arrays that others hold as well.
+    Augmented assignments make a new array: tensors never change, and Keras's layers, and those of
+    users, write `x += y` for arrays that others hold as well. Python's numbers have no dtype:
+    bfloat16 stays bfloat16.
     """
 
-    __iadd__, __isub__, __imul__ = np.ndarray.__add__, np.ndarray.__sub__, np.ndarray.__mul__
-    __itruediv__, __ifloordiv__ = np.ndarray.__truediv__, np.ndarray.__floordiv__
-    __imod__, __ipow__, __imatmul__ = np.ndarray.__mod__, np.ndarray.__pow__, np.ndarray.__matmul__
     __iand__, __ior__, __ixor__ = np.ndarray.__and__, np.ndarray.__or__, np.ndarray.__xor__
     __ilshift__, __irshift__ = np.ndarray.__lshift__, np.ndarray.__rshift__
 
@@ -37,6 +36,27 @@ class Tensor(np.ndarray):
 
     def __reduce__(self):
         return np.asarray(self).__reduce__()
+
+
+def _keeping_bfloat16(f):
+    @functools.wraps(f)
+    def operator(self, other):
+        if self.dtype != DTYPES["bfloat16"]:
+            return f(self, other)
+        if type(other) in (int, float):
+            other = ml_dtypes.bfloat16(other)
+        out = f(self, other)
+        half = getattr(other, "dtype", None) == self.dtype
+        return out.astype(self.dtype) if half and isinstance(out, np.ndarray) else out
+
+    return operator
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    for _side in ("", "r"):
+        _plain = getattr(np.ndarray, f"__{_side}{_name}__")
+        setattr(Tensor, f"__{_side}{_name}__", _keeping_bfloat16(_plain))
+    setattr(Tensor, f"__i{_name}__", getattr(Tensor, f"__{_name}__"))
 
 
 def as_tensor(x):

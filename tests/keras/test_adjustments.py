@@ -65,3 +65,13 @@ def test_without_jit_compile_a_step_may_ask_for_numbers():
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(np.ones((6, 2), "float32"), np.ones((6, 1)), batch_size=3, verbose=0)
     assert seen == [6.0, 6.0]
+
+
+def test_numbers_of_python_do_not_widen_bfloat16():
+    x = keras.ops.full((2,), 3.0, "bfloat16")
+    for result in (x * 2.0, 2.0 * x, x / 2, 1 - x, x**0.5, x @ x, x % 2, x // 2, x + x):
+        assert result.dtype == x.dtype
+    assert (x * np.float32(2)).dtype == "float32"
+    assert (x > 0.5).dtype == bool
+    x *= 2.0
+    assert x.dtype.name == "bfloat16"
