@@ -29,7 +29,7 @@ from tensorflow_lamella.data.elements import (
     flatten,
     spec_of,
 )
-from tensorflow_lamella.data.iterator import DatasetIterator, Options
+from tensorflow_lamella.data.iterator import DatasetIterator, Options, check_not_traced
 from tensorflow_lamella.data.rows import Batches, Rows, kept
 from tensorflow_lamella.errors import InvalidArgumentError
 from tensorflow_lamella.names import export, put
@@ -68,6 +68,7 @@ class Dataset:
         return iter(self.source())
 
     def __iter__(self) -> Iterator[Any]:
+        check_not_traced()
         return DatasetIterator(self)
 
     def as_numpy_iterator(self) -> Iterator[Any]:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorflow_lamella.core import state
 from tensorflow_lamella.data.elements import as_tensors
 from tensorflow_lamella.errors import OutOfRangeError, unsupported
 from tensorflow_lamella.names import export
+
+
+def check_not_traced() -> None:
+    """NotImplementedError while a function is traced: its elements would become constants."""
+    if state.is_traced():
+        raise unsupported(
+            "a loop over a tf.data.Dataset inside of a compiled function",
+            "compile the step with @tf.function and write the loop around it",
+        )
 
 
 @export("data.Iterator")
@@ -21,6 +31,7 @@ class DatasetIterator:
         return self
 
     def __next__(self) -> Any:
+        check_not_traced()
         return as_tensors(next(self._stream))
 
     def get_next(self) -> Any:

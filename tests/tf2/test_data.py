@@ -242,3 +242,18 @@ def test_elements_that_fail_are_left_out(tf):
     with pytest.raises(tf.errors.InvalidArgumentError):
         values(numbers)
     assert values(numbers.ignore_errors()) == [1.0, 3.0]
+
+
+def test_a_loop_over_a_dataset_is_not_compiled(tf, numbers):
+    @tf.function
+    def total(ds):
+        s = tf.constant(0, tf.int64)
+        for x in ds:
+            s += x
+        return s
+
+    with pytest.raises(NotImplementedError, match=r"test_data.py:\d+.*write the loop around it"):
+        total(numbers)
+    step = tf.function(lambda s, it: s + next(it))
+    with pytest.raises(NotImplementedError, match="loop"):
+        step(tf.constant(0, tf.int64), iter(numbers))
