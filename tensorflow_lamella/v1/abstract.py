@@ -18,12 +18,13 @@ import numpy as np
 import optree
 
 from lamella.frontend.trace import Trace
-from lamella.frontend.tracer import Tracer
+from lamella.frontend.tracer import ConcreteValueError, Tracer
 from lamella.program import building
 from lamella.types import Type
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.convert import raw
 from tensorflow_lamella.core.shape import TensorShape, known_sizes
+from tensorflow_lamella.errors import InvalidArgumentError
 
 
 class World(NamedTuple):
@@ -192,7 +193,31 @@ def type_in(tensor: Any, world: World) -> Any:
 
 
 def _call(op: Any, world: World) -> Sequence[Any]:
-    return traced(op, [value(t, world) for t in op.inputs])
+    values = [value(t, world) for t in op.inputs]
+    try:
+        return traced(op, values)
+    except (ConcreteValueError, InvalidArgumentError):
+        op.fixed = False  # a size is a number that is fed
+    try:
+        return traced(op, [_number(v, world) for v in values])
+    except (ConcreteValueError, InvalidArgumentError):
+        op.dynamic = True
+        return [_longer(v, world) for v in traced(op, [_ones(v) for v in values])]
+
+
+def _ones(known: Any) -> Any:
+    return np.ones(known.shape, known.dtype) if isinstance(known, Type) else known
+
+
+def _longer(known: Any, world: World) -> Any:
+    """The type of a result whose first size depends on numbers."""
+    return Type((world.size, *known.shape[1:]), known.dtype) if known.shape else known
+
+
+def _number(known: Any, world: World) -> Any:
+    """Numbers in place of an integer or a few, which may be sizes."""
+    small = isinstance(known, Type) and known.dtype.kind in "iu" and len(known.shape) < 2
+    return np.full(known.shape, world.size, known.dtype) if small else known
 
 
 def _declared(op: Any, world: World) -> Sequence[Any]:

@@ -4,7 +4,8 @@ import importlib
 
 PARTS = """
 graph session variables variable_scope inputs recorder random gradients control_flow
-functions internal nn rnn_cell rnn layers losses metrics initializers python_ops app mode
+functions internal checks image nn rnn_cell rnn layers losses metrics initializers
+python_ops app mode
 summary datasets train.optimizers train.schedules train.saver train.monitored
 contrib.framework contrib.layers contrib.others estimator
 """.split()

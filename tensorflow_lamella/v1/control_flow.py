@@ -19,6 +19,7 @@ from lamella.types import Type
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dtypes import as_dtype, numpy_dtype
 from tensorflow_lamella.core.shape import TensorShape
+from tensorflow_lamella.errors import unsupported
 from tensorflow_lamella.names import get
 from tensorflow_lamella.v1 import abstract
 from tensorflow_lamella.v1.graph import Context, Operation, get_default_graph, make_operation
@@ -210,6 +211,11 @@ def while_loop(
     if not loop_vars:
         raise ValueError("No loop variables provided")
     leaves, structure = optree.tree_flatten(loop_vars)
+    if any(type(x).__name__ == "TensorArray" for x in leaves):
+        raise unsupported(
+            "a TensorArray as a variable of tf.while_loop in a graph",
+            "use tf.scan, tf.map_fn or tf.nn.dynamic_rnn, which stack what they give",
+        )
     initial = [_tensor(x) for x in leaves]
     context = Context(get_default_graph().context)
     arguments = _arguments(context, initial, shape_invariants)

@@ -17,7 +17,8 @@ from tensorflow_lamella.names import export, get, has, put
 #: Old names of functions that are unchanged: new name -> old names.
 RENAMED: dict[str, str] = {
     "math.acos": "acos", "math.log": "log", "math.log1p": "log1p", "math.ceil": "ceil",
-    "math.digamma": "digamma", "math.erf": "erf", "math.erfc": "erfc", "math.expm1": "expm1",
+    "math.digamma": "digamma", "math.erf": "erf", "math.divide_no_nan": "div_no_nan",
+    "math.log_sigmoid": "log_sigmoid", "math.erfc": "erfc", "math.expm1": "expm1",
     "math.lgamma": "lgamma", "math.reciprocal": "reciprocal", "math.rint": "rint",
     "math.rsqrt": "rsqrt", "math.is_finite": "is_finite", "math.is_inf": "is_inf",
     "math.is_nan": "is_nan", "math.floordiv": "floordiv floor_div", "math.floormod": "floormod mod",
@@ -115,7 +116,8 @@ def _to(dtype: str) -> Callable[..., Any]:
 
 
 for _name, _dtype in (("to_float", "float32"), ("to_double", "float64"), ("to_int32", "int32"),
-                      ("to_int64", "int64"), ("to_bfloat16", "bfloat16")):  # fmt: skip
+                      ("to_int64", "int64"), ("to_bfloat16", "bfloat16"),
+                      ("to_complex64", "complex64"), ("to_complex128", "complex128")):  # fmt: skip
     put(_to(_dtype), _name, version=1)
 
 

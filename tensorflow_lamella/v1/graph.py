@@ -47,6 +47,7 @@ class Operation:
         self.fixed = all(t.op.fixed for t in inputs)  # no size of the outputs is unknown
         self.ranked = any(t.op.ranked for t in inputs)  # a rank before it is unknown
         self.host = kind == "host" or any(t.is_text for t in inputs)  # runs in Python
+        self.dynamic = False  # sizes of its outputs depend on numbers
         self.structure: Any = None  # how the outputs make up what `fn` gives
         self.number = graph.add(self)
 
@@ -163,6 +164,7 @@ class Graph:
         self._device = ""
         self._context: Context | None = None
         self.variable_scope: Any = None
+        self.keras_variables: dict[int, Any] = {}  # (Keras's, the graph's) by identity
 
     # Operations
 

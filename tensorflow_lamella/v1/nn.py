@@ -197,6 +197,7 @@ def softmax_cross_entropy_with_logits(_sentinel: Any = None, labels: Any = None,
 def _like(labels: Any, logits: Any) -> Any:
     """Labels with the dtype of the logits."""
     labels = _v2("convert_to_tensor")(labels)
+    logits = _v2("convert_to_tensor")(logits)
     return labels if labels.dtype == logits.dtype else _v2("cast")(labels, logits.dtype)
 
 
@@ -220,7 +221,7 @@ def sigmoid_cross_entropy_with_logits(
     """The cross entropy of sigmoid(logits) with labels from 0 to 1, by element."""
     labels = targets if labels is None else labels
     labels, logits = _named("sigmoid_cross_entropy_with_logits", _sentinel, labels, logits)
-    labels = _v2("convert_to_tensor")(labels)
+    labels, logits = _v2("convert_to_tensor")(labels), _v2("convert_to_tensor")(logits)
     if not labels.shape.is_compatible_with(logits.shape):
         raise ValueError(
             f"`logits` and `labels` must have the same shape, received ({logits.shape} vs "

@@ -63,7 +63,9 @@ class Plan:
                     for t in op.inputs[len(op.inputs) - op.attributes["xs"] :]
                     if t.op.kind != "variable"}  # fmt: skip
         self.first, self.middle, self.last, mixed = _phases(self.operations, self.feeds)
-        self.stepwise = mixed or (not (feeds or self.first) and not _reads(self.operations))
+        dynamic = any(op.dynamic for op in _all(self.operations))
+        plain = not (feeds or self.first) and not _reads(self.operations)
+        self.stepwise = dynamic or mixed or plain
         self.static: frozenset[int] = frozenset()
         self.inputs = [*feeds, *(t for op in self.first for t in op.outputs
                                  if op.host and not t.is_text)]  # fmt: skip

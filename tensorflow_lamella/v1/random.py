@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from keras_lamella.src import variates
+from lamella.frontend.tracer import Tracer
+from lamella.program import current_builder
 from lamella.types import Type
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dtypes import numpy_dtype
@@ -147,7 +149,10 @@ def random_uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any =
 def _shuffle(key: Any, value: Any) -> Any:
     value = to_array(value)
     words = variates.bits(key, (value.shape[0],), beside=value)
-    return np.take(value, np.argsort(words, kind="stable"), axis=0)
+    order = np.argsort(words, kind="stable")
+    if isinstance(order, Tracer):
+        value = current_builder().lift(value)  # np.take looks at the type of its first argument
+    return np.take(value, order, axis=0)
 
 
 @in_graph("random_shuffle", "random.shuffle", eager="random.shuffle")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from tensorflow_lamella.core import state
+from tensorflow_lamella.core import dispatch, state
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dtypes import numpy_dtype
 from tensorflow_lamella.core.shape import sizes
@@ -24,6 +24,8 @@ class Recorder:
 
     def record(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A node for `op(*args, **kwargs)`; its tensors in the structure of the op's result."""
+        if dispatch._symbolic is not None and dispatch._symbolic.holds(args):
+            return dispatch._symbolic.call(op, args, kwargs)
         replacement = REPLACED.get(op.names[0])
         if replacement is not None:
             return replacement(*args, **kwargs)
@@ -33,6 +35,17 @@ class Recorder:
             *args, name = args  # type: ignore[assignment]
         type = operation_type(op.names[0])
         return record_call(op.compute, args, kwargs, name or DEFAULT_NAMES.get(type, type), type)
+
+    def keras(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A node for a call of a Keras layer or loss on tensors of the graph.
+
+        NotImplemented where no tensor of the graph is among the arguments.
+        """
+        from tensorflow_lamella.v1 import keras_layers
+
+        if not keras_layers.holds((args[1:], kwargs)):
+            return NotImplemented
+        return keras_layers.call(f, args, kwargs)
 
     def variable(self, *args: Any, **kwargs: Any) -> GraphVariable:
         """What `tf.Variable(*args, **kwargs)` gives."""
@@ -161,11 +174,11 @@ def in_graph(*names: str, eager: str | None = None) -> Callable[[Any], Any]:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def dispatch(*args: Any, **kwargs: Any) -> Any:
+        def chosen(*args: Any, **kwargs: Any) -> Any:
             if building():
                 return function(*args, **kwargs)
             return get(eager or names[0], 2)(*args, **kwargs)
 
-        return export(*names, version=1)(dispatch)
+        return export(*names, version=1)(chosen)
 
     return decorate

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
+from keras.src.backend.common import KerasVariable
 
 from tensorflow_lamella.core.dtypes import DType, as_dtype
 from tensorflow_lamella.core.shape import UNKNOWN, TensorShape, known_sizes
 from tensorflow_lamella.core.tensor import Tensor
 from tensorflow_lamella.v1 import abstract
-from tensorflow_lamella.v1.graph import Graph, Operation
+from tensorflow_lamella.v1.graph import Graph, Operation, get_default_graph
 
 
 class GraphTensor(Tensor):
@@ -187,6 +188,9 @@ class GraphShape(TensorShape):
 
 def as_graph_tensor(x: Any) -> Any:
     """The tensor that stands for a variable of a graph; other things as they are."""
+    if isinstance(x, KerasVariable):
+        known = get_default_graph().keras_variables.get(id(x))
+        return x if known is None else known[1]._as_graph_element()
     found = getattr(x, "_as_graph_element", None)
     return x if found is None or isinstance(x, GraphTensor) else found()
 

@@ -377,3 +377,28 @@ def report_uninitialized_variables(
 
 
 __all__ = ["Context", "GraphVariable", "assignment", "host_operation", "update"]
+
+
+def _scatter_nd(name: str, function: str) -> None:
+    def scatter(ref: Any, indices: Any, updates: Any, use_locking: Any = None,
+                name: str | None = None) -> Any:  # fmt: skip
+        return ref.assign(get(function)(ref, indices, updates))
+
+    scatter.__doc__ = f"A tensor that sets the variable to tf.{function}(ref, ...) when it is run."
+    export(name, version=1)(scatter)
+
+
+for _name, _function in (("scatter_nd_update", "tensor_scatter_nd_update"),
+                         ("scatter_nd_add", "tensor_scatter_nd_add"),
+                         ("scatter_nd_sub", "tensor_scatter_nd_sub")):  # fmt: skip
+    _scatter_nd(_name, _function)
+
+
+@export("count_up_to", version=1)
+def count_up_to(ref: Any, limit: int, name: str | None = None) -> Any:
+    """A tensor that adds one to the variable, and gives the number before it."""
+    before = get("identity")(ref)
+    with get_default_graph().control_dependencies([before]):
+        more = ref.assign_add(1)
+    with get_default_graph().control_dependencies([more]):
+        return get("identity")(before)

@@ -14,6 +14,7 @@ from tensorflow_lamella.names import export, get
 from tensorflow_lamella.v1.control_flow import group
 from tensorflow_lamella.v1.gradients import gradients
 from tensorflow_lamella.v1.graph import GraphKeys, get_default_graph
+from tensorflow_lamella.v1.tensor import as_graph_tensor
 from tensorflow_lamella.v1.train import rules
 from tensorflow_lamella.v1.variables import GraphVariable, trainable_variables, update
 
@@ -91,6 +92,7 @@ class Optimizer:
                 "trainable_resource"
             )
         variables = [var_list] if isinstance(var_list, GraphVariable) else list(var_list)
+        variables = [getattr(as_graph_tensor(v), "op", v).fn for v in variables]
         if not variables:
             raise ValueError("No variables to optimize.")
         weights = None if grad_loss is None else [grad_loss]
