@@ -5,6 +5,7 @@ names.txt holds TensorFlow's names, module by module, as tools/tensorflow_names.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from pathlib import Path
 
@@ -12,6 +13,17 @@ from tensorflow_lamella import names
 
 CLASSES = ("data.Dataset", "random.Generator", "GradientTape", "Variable", "TensorArray",
            "TensorShape")  # fmt: skip
+
+
+@functools.cache
+def _full_names() -> frozenset[str]:
+    return frozenset(f"{module}.{name}".partition(".")[2]
+                     for module, members in listed().items() for name in members)  # fmt: skip
+
+
+def in_tensorflow_2(name: str) -> bool:
+    """Whether TensorFlow 2 itself has `tf.<name>`, wherever we keep it."""
+    return name in _full_names()
 
 
 def listed() -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from tensorflow_lamella import names
 from tensorflow_lamella.core import state
+from tensorflow_lamella.coverage import in_tensorflow_2
 from tensorflow_lamella.names import export
 
 _EAGER = frozenset({
@@ -123,7 +124,7 @@ def _only_in_1(name: str) -> bool:
     head = name.partition(".")[0]
     if head == "contrib":
         return True
-    return names.has(name, 1) and not names.has(name, 2)
+    return names.has(name, 1) and not names.has(name, 2) and not in_tensorflow_2(name)
 
 
 def _modern(used: set[str]) -> bool:

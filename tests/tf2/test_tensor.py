@@ -270,3 +270,18 @@ def test_test_case(tf):
                 self.assertAllGreater(tf.constant([1.0, 3.0]), 2.0)
 
     Case().debug()
+
+
+def test_the_table_of_what_there_is(tf):
+    from tensorflow_lamella import coverage
+
+    table = coverage.table()
+    for module in ("tf", "tf.math", "tf.nn", "tf.random", "tf.linalg", "tf.image"):
+        assert table[module]
+    assert table["tf.math"]["reduce_sum"]
+    assert table["tf.nn"]["nce_loss"]  # kept with TensorFlow 1
+    assert not table["tf"]["RaggedTensor"]
+    assert not table["tf.math"]["zeta"]
+    assert table["tf.data.Dataset"]["padded_batch"]
+    assert coverage.in_tensorflow_2("random.log_uniform_candidate_sampler")
+    assert not coverage.in_tensorflow_2("placeholder")
