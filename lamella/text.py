@@ -146,7 +146,7 @@ def parse(text: str, constants: Mapping[str, Any] | None = None) -> Program:
 _TOKEN = re.compile(
     r"(?P<space>[ \t\n]+|\#[^\n]*)"
     r"|(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<number>[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|inf\b|nan\b)[jJ]?)"
+    r"|(?P<number>[+-]?(?:(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)j?|(?:inf|nan)j?\b))"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<sign>[-+(){}\[\]:,=<>.])"
 )
@@ -293,7 +293,7 @@ class _Parser:
             return self.number()
         if self.accept("("):
             return self.parenthesis()
-        names = {"True": True, "False": False, "None": None, "inf": np.inf, "nan": np.nan}
+        names = {"True": True, "False": False, "None": None}
         if text in names:
             self.at += 1
             return names[text]
@@ -303,16 +303,16 @@ class _Parser:
         text = self.take("number")
         if re.fullmatch(r"[+-]?\d+", text):
             return int(text)
-        return complex(text) if text[-1] in "jJ" else float(text)
+        return complex(0.0, float(text[:-1])) if text[-1] == "j" else float(text)
 
     def parenthesis(self) -> Any:
         """A tuple, or a complex number `(1+2j)`."""
         first = self.at
         items = self.listed(")", self.literal) if not self._is_complex() else None
         if items is None:
-            real, imaginary = self.number(), self.number()
+            real, imaginary = self.take("number"), self.number()
             self.expect(")")
-            return complex(real, imaginary.imag)
+            return complex(float(real), imaginary.imag)
         if len(items) == 1 and self.tokens[self.at - 2][1] != ",":
             self.at = first
             raise self.fail("a tuple")

@@ -102,6 +102,18 @@ def test_small_constants_keep_every_bit(data):
         np.testing.assert_array_equal(np.signbit(again[number]), np.signbit(array[number]))
 
 
+@pytest.mark.parametrize("real", [0.0, -0.0, 1.5, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("imaginary", [0.0, -0.0, -2.0, 1e30, np.inf, -np.inf, np.nan])
+def test_complex_constants_keep_both_parts(real, imaginary):
+    array = np.array([complex(real, imaginary)])
+    v = Value(Type(array.shape, array.dtype))
+    (again,) = parse(str(Program((), [], (v,), {v: array}))).run()
+    for part in (np.real, np.imag):
+        np.testing.assert_array_equal(part(again), part(array))
+        if not np.isnan(part(array)):
+            np.testing.assert_array_equal(np.signbit(part(again)), np.signbit(part(array)))
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.floats(width=64))
 def test_attributes_keep_every_bit(value):
