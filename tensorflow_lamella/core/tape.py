@@ -239,7 +239,8 @@ class GradientTape:
         return [_sum([next(grads) for _ in values]) for values in wrt]
 
     def _values(self, recording: Recording, source: Any) -> list[Value]:
-        if not self._accessed and not any(source is x for x in self._watched):
+        by_itself = self._accessed and getattr(source, "trainable", True)
+        if not by_itself and not any(source is x for x in self._watched):
             return []
         if isinstance(source, KerasVariable):
             values = recording.values_of(source)

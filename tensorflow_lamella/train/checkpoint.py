@@ -164,7 +164,7 @@ class Checkpoint:
         path = path_of(file_prefix)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         found = {name: np.array(v.numpy()) for name, v in self._variables()}
-        found["_count"] = np.array(self._count)
+        found["save_counter"] = np.array(self._count)
         with written_whole(f"{path}.npz") as file:
             np.savez(file, **{key_of(k): v for k, v in found.items()})
         with written_whole(f"{path}.index") as file:
@@ -194,7 +194,7 @@ class Checkpoint:
             raise NotFoundError(f"Unsuccessful TensorSliceReader constructor: Failed to find any "
                                 f"matching files for {path}")  # fmt: skip
         arrays = arrays_of(path)
-        self._count = int(arrays.pop("_count", self._count))
+        self._count = int(arrays.pop("save_counter", self._count))
         status = LoadStatus(arrays)
         status.load(arrays, self._variables())
         for name, thing in sorted(vars(self).items()):

@@ -232,3 +232,14 @@ def test_numpy_functions_of_recorded_tensors_give_numpy_arrays(tf):
         assert type(np.exp(y)) is np.ndarray
         assert isinstance(np.ones(2) * y, tf.Tensor)
         assert np.random.default_rng(0).choice(2, p=np.squeeze(y)) in (0, 1)
+
+
+def test_variables_that_are_not_trainable_must_be_watched(tf):
+    v = tf.Variable(3.0, trainable=False)
+    with tf.GradientTape() as tape:
+        y = v * v
+    assert tape.gradient(y, v) is None
+    with tf.GradientTape() as tape:
+        tape.watch(v)
+        y = v * v
+    assert tape.gradient(y, v).numpy() == 6.0
