@@ -67,7 +67,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[Any]]) -> Rows:
-        parts = [list(row) for row in rows]
+        parts = [row if type(row) is list else words(np.asarray(row)).tolist() for row in rows]
         values = np.empty(sum(map(len, parts)), object)
         values[:] = [_bytes(word) for part in parts for word in part]
         return cls(values, np.array([len(part) for part in parts], np.int64))
