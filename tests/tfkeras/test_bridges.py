@@ -383,7 +383,7 @@ CASES = [
         file_utils.urlretrieve = lambda *a: (_ for _ in ()).throw(__import__('urllib.error').error.URLError('refused'))
         with raises(FileNotFoundError, "put it at " + os.path.abspath('home/datasets/a.npz')):
             keras.utils.get_file('a.npz', 'https://x.org/a.npz', cache_dir=os.path.abspath('home'))
-        os.makedirs('home/datasets'); np.savez('home/datasets/a.npz', x=1)
+        os.makedirs('home/datasets', exist_ok=True); np.savez('home/datasets/a.npz', x=1)
         assert keras.utils.get_file('a.npz', 'https://x.org/a.npz', cache_dir=os.path.abspath('home')).endswith('a.npz')
     """),
 ]  # fmt: skip
