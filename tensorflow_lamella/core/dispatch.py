@@ -48,13 +48,9 @@ class Op:
         self.function = function
         self.names = names
         self.params: dict[str, str] = {}
-        self.starred: str | None = None
         for parameter in inspect.signature(function).parameters.values():
             kind = str(parameter.annotation).removesuffix(" | None")
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                self.starred = kind
-            else:
-                self.params[parameter.name] = kind if kind in _KINDS else ""
+            self.params[parameter.name] = kind if kind in _KINDS else ""
         self.order = list(self.params)
         self.same = [name for name, kind in self.params.items() if kind in ("T", "Ts")]
 
@@ -71,10 +67,10 @@ class Op:
         return self if instance is None else functools.partial(self, instance)
 
     def compute(self, *args: Any, **kwargs: Any) -> Any:
-        """The result on arrays, for arguments as in a call."""
-        if self.starred is not None:
-            return self.function(*map(to_array, args))
-        return self.function(**self.converted(args, kwargs))
+        """The result on arrays, for arguments as in a call; 1 / 0 is infinity without a warning."""
+        arguments = self.converted(args, kwargs)
+        with np.errstate(all="ignore"):
+            return self.function(**arguments)
 
     def converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, tensors as arrays; TypeError for arguments that do not fit."""
