@@ -31,7 +31,7 @@ class Recorder:
             return replacement(*args, **kwargs)
         kwargs = dict(kwargs)
         name = kwargs.pop("name", None)
-        if len(args) > len(op.order) and not op.starred and isinstance(args[-1], str):
+        if len(args) > len(op.order) and isinstance(args[-1], str):
             *args, name = args  # type: ignore[assignment]
         type = operation_type(op.names[0])
         return record_call(op.compute, args, kwargs, name or DEFAULT_NAMES.get(type, type), type)
