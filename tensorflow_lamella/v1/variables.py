@@ -388,10 +388,10 @@ def _scatter_nd(name: str, function: str) -> None:
     export(name, version=1)(scatter)
 
 
-for _name, _function in (("scatter_nd_update", "tensor_scatter_nd_update"),
+for _name, _same in (("scatter_nd_update", "tensor_scatter_nd_update"),
                          ("scatter_nd_add", "tensor_scatter_nd_add"),
                          ("scatter_nd_sub", "tensor_scatter_nd_sub")):  # fmt: skip
-    _scatter_nd(_name, _function)
+    _scatter_nd(_name, _same)
 
 
 @export("count_up_to", version=1)

@@ -92,7 +92,7 @@ class Optimizer:
                 "trainable_resource"
             )
         variables = [var_list] if isinstance(var_list, GraphVariable) else list(var_list)
-        variables = [getattr(as_graph_tensor(v), "op", v).fn for v in variables]
+        variables = [as_graph_tensor(v).op.fn for v in variables]
         if not variables:
             raise ValueError("No variables to optimize.")
         weights = None if grad_loss is None else [grad_loss]
