@@ -114,6 +114,7 @@ def _cluster(name: str) -> Any:
         )
 
     refuse.__name__ = name.rpartition(".")[2]
+    refuse.unsupported = True  # type: ignore[attr-defined]
     return export(f"distribute.{name}")(refuse)
 
 
