@@ -102,6 +102,7 @@ def test_application_agrees_with_jax(name, tmp_path):
 
 
 def test_every_family_of_applications_is_there():
+    import lamella  # noqa: F401, I001  (before keras)
     from keras import applications
 
     modules = {name for name, value in vars(applications).items() if inspect.ismodule(value)}
