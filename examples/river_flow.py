@@ -6,9 +6,9 @@ It shows forecasting: windows over eight series, a GRU that foretells how one of
 then, early stopping on the hours after those of training, and the comparison that every forecast
 owes, with saying that nothing changes.
 
-Data: hourly flow at Chester, Illinois, and seven gauges upstream, US National Weather Service, in
-the RF1 set. 3,400 hours are for training, the 700 after them choose when to stop, and 5,000 of
-another season are the test.
+Data: hourly flow at Chester, Illinois, and at seven other gauges of the Mississippi's rivers, US
+National Weather Service, in the RF1 set. 3,400 hours are for training, the 700 after them choose
+when to stop, and 5,000 of RF1's test set are the test.
 Score: the mean squared error is 46% less than that of saying so, in 10 seconds.
 """
 
