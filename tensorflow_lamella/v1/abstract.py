@@ -134,7 +134,7 @@ def _sizes_met(op: Any) -> list[int]:
             if not isinstance(known, Failure):
                 sizes.update(dict.fromkeys(known.shape))
     usual = {world.size for world in USUAL}
-    return [1, *(s for s in sizes if s not in usual and s > 1)][:_TRIED]
+    return [*[s for s in sizes if s not in usual and s > 1][:_TRIED], 1]
 
 
 def _ancestors(op: Any, limit: int = 200) -> list[Any]:

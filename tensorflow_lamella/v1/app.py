@@ -53,6 +53,8 @@ class Flags:
         return [argv[0], *self._parse(list(argv[1:]))]
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__flags":  # as the first releases kept them
+            return self.flag_values_dict()
         if name.startswith("__"):
             raise AttributeError(name)
         if not self._parsed:
@@ -73,6 +75,10 @@ class Flags:
 
     def __contains__(self, name: str) -> bool:
         return name in self._defined
+
+    def _parse_flags(self) -> None:
+        """Read the command line, as the first releases were told to."""
+        self._parse(sys.argv[1:])
 
     def flag_values_dict(self) -> dict[str, Any]:
         """All flags and their values."""

@@ -27,10 +27,12 @@ class Run:
         session: holds the variables' arrays.
         wrt: tensors that gradients are taken with respect to.
         read: the variables whose value before the run is used.
+        at_once: numbers are computed now, so a variable must have its value when it is read.
     """
 
-    def __init__(self, session: Any, scope: VariableScope, wrt: set[Any]) -> None:
-        self.session, self.scope, self.wrt = session, scope, wrt
+    def __init__(self, session: Any, scope: VariableScope, wrt: set[Any],
+                 at_once: bool = False) -> None:  # fmt: skip
+        self.session, self.scope, self.wrt, self.at_once = session, scope, wrt, at_once
         self.read: set[Any] = set()
 
     def value(self, variable: Any) -> Any:
@@ -38,6 +40,8 @@ class Run:
         slot = self.session.slot(variable)
         if id(slot) not in self.scope.assigned:
             self.read.add(variable)
+            if self.at_once:
+                self.session.check_initialized(variable)
         return self.scope.read(slot)
 
     def assign(self, variable: Any, value: Any) -> Any:
@@ -46,6 +50,12 @@ class Run:
         array = _array(value)
         if array.dtype != slot.dtype:
             array = array.astype(slot.dtype)
+        if tuple(array.shape) != slot._array.shape and not variable.flexible:
+            raise InvalidArgumentError(
+                None, None, "Assign requires shapes of both tensors to match. lhs shape= "
+                f"{list(slot._array.shape)} rhs shape= {list(array.shape)}: a variable whose shape "
+                "changes is made with validate_shape=False"
+            )  # fmt: skip
         self.scope.assign(slot, array)
         return array
 
@@ -58,14 +68,14 @@ class Frame:
         self.values: dict[Any, Any] = {}
 
     def value(self, tensor: Any) -> Any:
-        """The value of a tensor; that of a variable is the present one."""
-        if tensor.op.kind == "variable":
-            return self.run.value(tensor.op.fn)
+        """The value of a tensor; that of a variable is the present one, unless it is fed."""
         frame: Frame | None = self
         while frame is not None:
             if tensor in frame.values:
                 return frame.values[tensor]
             frame = frame.outer
+        if tensor.op.kind == "variable":
+            return self.run.value(tensor.op.fn)
         raise RuntimeError(f"{tensor} has not been computed")
 
     def bind(self, tensor: Any, x: Any) -> None:

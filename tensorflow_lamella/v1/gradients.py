@@ -24,11 +24,13 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients",
 
     Returns one tensor for each of `xs`; None where no y depends on it.
     """
+    if stop_gradients:
+        instead = "put tf.stop_gradient around those tensors where they are used"
+        raise unsupported("tf.gradients(stop_gradients=...)", instead)
     tensors = [_tensor(y) for y in _listed(ys)]
     sources = [_tensor(x) for x in _listed(xs)]
     weights = [None] * len(tensors) if grad_ys is None else _listed(grad_ys)
-    stops = {_tensor(x) for x in _listed(stop_gradients)} if stop_gradients is not None else set()
-    reached = _reached(tensors, sources, stops)
+    reached = _reached(tensors, sources)
     connected = [x for x in sources if x in reached]
     found = iter(_operation(tensors, weights, connected, name) if connected else ())
     grads = [next(found) if x in reached else None for x in sources]
@@ -57,12 +59,12 @@ def _operation(ys: Sequence[Any], weights: Sequence[Any], xs: Sequence[Any], nam
     return give_outputs(op)
 
 
-def _reached(ys: Sequence[GraphTensor], xs: Sequence[GraphTensor], stops: set[Any]) -> set[Any]:
+def _reached(ys: Sequence[GraphTensor], xs: Sequence[GraphTensor]) -> set[Any]:
     """The tensors among `xs` that a derivative of `ys` depends on."""
     wanted = set(xs)
     found = {y for y in ys if y in wanted}
     before = min((x.op.number for x in xs), default=0)
-    seen, stack = set(ys), [y for y in ys if y not in stops]
+    seen, stack = set(ys), list(ys)
     while stack:
         t = stack.pop()
         if t.op.type in _STOPS or t.op.number < before:
@@ -70,7 +72,7 @@ def _reached(ys: Sequence[GraphTensor], xs: Sequence[GraphTensor], stops: set[An
         for u in _differentiable_inputs(t.op):
             if u in wanted:
                 found.add(u)
-            if u not in seen and u not in stops:
+            if u not in seen:
                 seen.add(u)
                 stack.append(u)
     return found

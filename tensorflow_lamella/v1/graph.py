@@ -14,6 +14,7 @@ from typing import Any
 
 import optree
 
+from tensorflow_lamella.core import state
 from tensorflow_lamella.names import export
 
 _NAME = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
@@ -359,10 +360,13 @@ class Graph:
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[Graph]:
-        """Make it the graph that operations are added to."""
+        """Make it the graph that operations are added to, also where ops compute eagerly."""
+        from tensorflow_lamella.v1.recorder import Recorder
+
         _current.graphs.append(self)
         try:
-            yield self
+            with state.recording(state.graph() or Recorder()):
+                yield self
         finally:
             _current.graphs.pop()
 

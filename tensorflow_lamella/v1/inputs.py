@@ -9,12 +9,14 @@ from tensorflow_lamella.core.shape import TensorShape
 from tensorflow_lamella.errors import unsupported
 from tensorflow_lamella.names import export, get
 from tensorflow_lamella.v1.graph import make_operation
+from tensorflow_lamella.v1.mode import need_graph
 from tensorflow_lamella.v1.tensor import GraphTensor, give_outputs
 
 
 @export("placeholder", version=1)
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> GraphTensor:
     """A tensor that `feed_dict` must give; unknown sizes are None, `shape=None` an unknown rank."""
+    need_graph("tf.placeholder()")
     op = make_operation(None, name=name or "Placeholder", type="Placeholder", kind="placeholder")
     shape = TensorShape(shape)
     op.attributes["types"] = [(numpy_dtype(dtype), shape)]

@@ -40,6 +40,7 @@ class Program:
     """The version that files follow in which nothing says otherwise."""
 
     version = 2
+    eager = False  # asked for with enable_eager_execution
 
 
 class _Uses(ast.NodeVisitor):
@@ -109,7 +110,10 @@ def version_of(source: str) -> int | None:
 
 def _verdict(found: _Uses) -> tuple[int | None, bool]:
     """(version or None, does it build graphs)."""
-    plain = {name.removeprefix("compat.v1.") for name in found.names} - _NEUTRAL
+    if found.compat:
+        plain = {name.removeprefix("compat.v1.") for name in found.names} - _NEUTRAL
+    else:  # tf.compat.v1.x in a program of TensorFlow 2 says nothing about its other names
+        plain = {name for name in found.names if not name.startswith("compat.v1")} - _NEUTRAL
     old = {name for name in plain if _only_in_1(name)}
     graphs = any(name == g or name.startswith(f"{g}.") for name in plain for g in _GRAPH)
     eager = bool(found.names & _EAGER) or any(n.startswith("contrib.eager") for n in plain)
@@ -192,9 +196,19 @@ def start_graphs() -> None:
     """From now on ops make nodes of the default graph."""
     from tensorflow_lamella.v1.recorder import Recorder
 
-    Program.version = 1
+    Program.eager = False
     if not isinstance(state.graph(), Recorder):
         state.set_graph(Recorder())
+
+
+def need_graph(what: str) -> None:
+    """Something that only graphs have is asked for: a program without a file builds graphs now."""
+    if state.graph() is not None:
+        return
+    if Program.eager:
+        raise RuntimeError(f"{what} is not compatible with eager execution.")
+    Program.version = 1
+    start_graphs()
 
 
 def reset() -> None:
@@ -202,7 +216,7 @@ def reset() -> None:
     from tensorflow_lamella.v1.graph import reset_default_graph
     from tensorflow_lamella.v1.session import forget_sessions
 
-    Program.version = 2
+    Program.version, Program.eager = 2, False
     state.set_graph(None)
     _started.clear()
     forget_sessions()
@@ -217,6 +231,7 @@ def enable_eager_execution(*args: Any, **kwargs: Any) -> None:
     if state.graph() is not None and get_default_graph().get_operations():
         raise ValueError("tf.enable_eager_execution must be called at program startup.")
     state.set_graph(None)
+    Program.eager = True
 
 
 @export("disable_eager_execution", "disable_v2_behavior", version=1)

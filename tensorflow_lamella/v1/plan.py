@@ -63,12 +63,12 @@ class Plan:
                     for t in op.inputs[len(op.inputs) - op.attributes["xs"] :]
                     if t.op.kind != "variable"}  # fmt: skip
         self.first, self.middle, self.last, mixed = _phases(self.operations, self.feeds)
-        dynamic = any(op.dynamic for op in _all(self.operations))
+        dynamic = any(op.dynamic or _flexible(op) for op in _all(self.operations))
         plain = not (feeds or self.first) and not _reads(self.operations)
         self.stepwise = dynamic or mixed or plain
         self.static: frozenset[int] = frozenset()
-        self.inputs = [*feeds, *(t for op in self.first for t in op.outputs
-                                 if op.host and not t.is_text)]  # fmt: skip
+        made = [t for op in self.first if op.host for t in op.outputs]
+        self.inputs = [t for t in [*feeds, *made] if not t.is_text]
         self.wanted = self._wanted()
         self._compiled: dict[Hashable, _Compiled] = {}
         self._met: dict[Hashable, int] = {}
@@ -82,21 +82,19 @@ class Plan:
     def run(self, fed: Sequence[np.ndarray]) -> dict[Any, np.ndarray]:
         """The numbers of all tensors that were asked for."""
         if self.stepwise:
-            return self._run_stepwise(fed)
+            return self._run_stepwise(dict(zip(self.feeds, fed)), self.operations)
         values = dict(zip(self.feeds, fed))
         if self.first:
             _in_python(self.session, self.first, values)
         if self.wanted or self.middle:
-            arrays = (
-                [np.asarray(values[t], t.dtype.dtype) for t in self.inputs] if self.first else fed
-            )
+            arrays = fed
+            if len(self.inputs) != len(fed) or self.first:
+                arrays = [np.asarray(values[t], t.dtype.dtype) for t in self.inputs]
             try:
                 results = self._run_compiled(arrays)
-            except Rare:
-                return self._run_stepwise(fed)
-            except NotCompilable:
-                self.stepwise = True
-                return self._run_stepwise(fed)
+            except (Rare, NotCompilable) as reason:
+                self.stepwise = isinstance(reason, NotCompilable)
+                return self._run_stepwise(values, [*self.middle, *self.last])
             values.update(zip(self.wanted, results))
         if self.last:
             _in_python(self.session, self.last, values)
@@ -125,7 +123,7 @@ class Plan:
         key: tuple[Any, ...] = tuple([x.shape for x in arrays])
         if self.static:
             key += tuple(arrays[i].tobytes() for i in self.static)
-        return key + self.session.dynamic_shapes if self.session.dynamic_shapes else key
+        return key
 
     def _is_rare(self, key: Hashable) -> bool:
         """Programs that feed ever other shapes (episodes, sentences) shall not compile for each."""
@@ -175,20 +173,20 @@ class Plan:
 
     # Equation by equation
 
-    def _run_stepwise(self, fed: Sequence[np.ndarray]) -> dict[Any, np.ndarray]:
+    def _run_stepwise(
+        self, given: dict[Any, np.ndarray], operations: Sequence[Operation]
+    ) -> dict[Any, np.ndarray]:
+        """The numbers, by running `operations` where those of `given` are known."""
         builder = EagerTrace()
         scope = VariableScope(builder.concrete)
-        run = Run(self.session, scope, self.wrt)
-        frame = Frame(run)
+        frame = Frame(Run(self.session, scope, self.wrt, at_once=True))
         with building(builder), scope, state.recording(None):
-            for t, x in zip(self.feeds, fed):
+            for t, x in given.items():
                 frame.values[t] = x if x.dtype == object else builder.concrete(x)
-            frame.execute(self.operations)
+            frame.execute(operations)
             values = {t: frame.value(t) for t in self.tensors}
             assigned = [(scope.variable(k), np.array(x)) for k, x in scope.assigned.items()]
         builder.closed = True
-        for variable in run.read:
-            self.session.check_initialized(variable)
         for slot, array in assigned:
             slot.set(array)
         return {t: _numbers(x) for t, x in values.items()}
@@ -216,6 +214,12 @@ def _all(operations: Sequence[Operation]) -> list[Operation]:
     """The operations and those inside of them."""
     inner = [b.operations for op in operations for b in op.attributes.get("bodies", ())]
     return [*operations, *(op for ops in inner for op in _all(ops))]
+
+
+def _flexible(op: Operation) -> bool:
+    """Does it read or assign a variable whose shape may change?"""
+    touched = [op.fn] if op.kind == "variable" else op.attributes.get("variables", [])
+    return any(v.flexible for v in [*touched, op.attributes.get("variable")] if v is not None)
 
 
 def _reads(operations: Sequence[Operation]) -> bool:

@@ -29,6 +29,8 @@ _SEED = Type((2,), np.dtype(np.uint32))
 class _Counter:
     """The variable of a session that counts draws."""
 
+    flexible = False
+
     def new_slot(self) -> Any:
         from tensorflow_lamella.v1.session import Slot, initial_array
 

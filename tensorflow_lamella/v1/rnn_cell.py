@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -298,7 +299,10 @@ class MultiRNNCell(RNNCell):
         super().__init__()
         if not cells:
             raise ValueError("Must specify at least one cell for MultiRNNCell.")
-        self._cells, self._tuple = list(cells), state_is_tuple
+        # [cell] * n is n layers with weights of their own, as in the first releases
+        self._cells = [copy.deepcopy(c) if any(c is b for b in cells[:i]) else c
+                       for i, c in enumerate(cells)]  # fmt: skip
+        self._tuple = state_is_tuple
 
     @property
     def state_size(self) -> Any:

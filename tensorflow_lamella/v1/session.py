@@ -42,7 +42,6 @@ class BaseSession:
         self._closed = False
         self._slots: dict[Any, Slot] = {}
         self._plans: dict[Hashable, Any] = {}
-        self.dynamic_shapes: tuple[Any, ...] = ()
         self.resources: dict[Any, Any] = {}  # iterators, tables: what lives as long as the session
 
     graph_def = property(lambda self: self.graph.as_graph_def())
@@ -128,10 +127,6 @@ class BaseSession:
         """FailedPreconditionError where the variable has no value here."""
         if not self.slot(variable).initialized:
             raise missing(variable)
-
-    def changed_shape(self, slot: Slot) -> None:
-        """A variable has a shape that its declaration left open: compiled code is found by it."""
-        self.dynamic_shapes = (*self.dynamic_shapes, id(slot), slot._array.shape)
 
     # Partial runs, callables
 

@@ -68,7 +68,8 @@ class GraphVariable(Operators):
         self.op.attributes["types"] = [
             (first.dtype.dtype, shape if validate else TensorShape(None))
         ]
-        self.op.fixed, self.op.ranked = shape.is_fully_defined(), not validate
+        self.op.fixed = validate and shape.is_fully_defined()
+        self.op.ranked = not validate
         (self._tensor,) = give_outputs(self.op)
         self.initializer = assignment(self, lambda x: x, [first], f"{scope}Assign/", "Assign").op
 
@@ -84,6 +85,7 @@ class GraphVariable(Operators):
 
     graph = property(lambda self: self.op.graph)
     name = property(lambda self: self._tensor.name)
+    flexible = property(lambda self: not self.op.fixed)  # its shape may change
     device = property(lambda self: self.op.device)
 
     @property

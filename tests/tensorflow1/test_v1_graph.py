@@ -35,6 +35,7 @@ def started(tf):
         ("import tensorflow as tf\nh = tf.nn.dropout(x, keep_prob=0.5)", 1),
         ("import tensorflow as tf\ntf.keras.Sequential()", None),
         ("import numpy as tf\ntf.placeholder", None),
+        ("import tensorflow as tf\ntf.compat.v1.logging.set_verbosity(0)", None),
         ("this is not Python", None),
     ],
 )
@@ -50,6 +51,16 @@ def test_eager_execution_can_be_asked_for_before_the_first_operation(tf):
     tf.constant(1)
     with pytest.raises(ValueError, match="program startup"):
         tf.enable_eager_execution()
+
+
+def test_a_graph_can_be_built_where_ops_compute(tf):
+    tf.enable_eager_execution()
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [])
+        assert session.run(x * 2.0, {x: 3.0}) == 6.0
+    assert (tf.constant(1.0) + 1.0).numpy() == 2.0
+    with pytest.raises(RuntimeError, match="not compatible with eager execution"):
+        tf.placeholder(tf.float32, [])
 
 
 # Tensors
@@ -128,6 +139,26 @@ def test_many_shapes_are_computed_without_compiling_each(tf):
     assert len(plan._compiled) == 3
 
 
+def test_an_iterator_advances_once_for_each_run_however_it_is_run(tf):
+    sizes = [1, 2, 3, 4, 5, 6, 7]
+    parts = tf.data.Dataset.from_generator(
+        lambda: (np.full(n, n, np.float32) for n in sizes), tf.float32, [None]
+    )
+    total = tf.reduce_sum(parts.make_one_shot_iterator().get_next()) * 1.0
+    session = tf.Session()
+    assert [session.run(total) for _ in sizes] == [n * n for n in sizes]
+    with pytest.raises(tf.errors.OutOfRangeError):
+        session.run(total)
+
+
+def test_strings_and_numbers_may_be_fed_together(tf):
+    word, x = tf.placeholder(tf.string, []), tf.placeholder(tf.float32, [2])
+    joined = tf.strings.join([word, "!"])
+    session = tf.Session()
+    text, total = session.run([joined, tf.reduce_sum(x)], {word: "a", x: [1.0, 2.0]})
+    assert (text, total) == (b"a!", 3.0)
+
+
 def test_a_size_may_be_fed(tf):
     n = tf.placeholder(tf.int32, [])
     x = tf.placeholder(tf.float32, [None])
@@ -151,6 +182,8 @@ def test_what_depends_on_numbers_is_computed_equation_by_equation(tf):
 
 
 def test_any_tensor_can_be_fed_and_fetched(tf):
+    v = tf.Variable(1.0)
+    assert tf.Session().run(v * 2.0, {v: 4.0}) == 8.0
     a = tf.constant(2.0)
     b = a * 3.0
     c = b + 1.0
@@ -183,6 +216,20 @@ def test_only_the_chosen_branch_assigns(tf):
     assert session.run(out, {flag: True}) == 1.0
     assert session.run(out, {flag: False}) == -9.0
     assert session.run(v) == -9.0
+
+
+def test_a_variable_keeps_its_shape_unless_it_is_made_to_change(tf):
+    fixed = tf.Variable(tf.zeros([2]))
+    free = tf.Variable(tf.zeros([2]), validate_shape=False)
+    x = tf.placeholder(tf.float32, [None])
+    session = started(tf)
+    change = tf.assign(fixed, x * 1.0)
+    assert session.run(change, {x: [1.0, 2.0]}).tolist() == [1.0, 2.0]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="shapes of both tensors to match"):
+        session.run(change, {x: [1.0, 2.0, 3.0]})
+    assert session.run(fixed * 2.0).tolist() == [2.0, 4.0]
+    session.run(tf.assign(free, x, validate_shape=False), {x: [1.0, 2.0, 3.0]})
+    assert session.run(tf.reduce_sum(free) + x[0], {x: [10.0]}) == 16.0
 
 
 def test_control_dependencies_order_what_is_run(tf):

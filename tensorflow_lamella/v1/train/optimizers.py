@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.convert import to_array
+from tensorflow_lamella.errors import unsupported
 from tensorflow_lamella.names import export, get
 from tensorflow_lamella.v1.control_flow import group
 from tensorflow_lamella.v1.gradients import gradients
@@ -27,7 +28,6 @@ class Optimizer:
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
-    rule: Callable[..., Any]
     slots: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, use_locking: bool = False, name: str = "Optimizer") -> None:
@@ -36,9 +36,19 @@ class Optimizer:
         self._name = name
         self._slots: dict[str, dict[Any, Any]] = {}
 
+    @staticmethod
+    def rule(var: Any, grad: Any, *rest: Any) -> Any:
+        """The new variable and the new slots, on arrays."""
+        raise unsupported(
+            "an optimizer that defines _apply_dense",
+            "define `rule(var, grad, *slots, *hyper)`, `slots` and `hyper()` as those of "
+            "tensorflow_lamella.v1.train.optimizers do, or change the gradients between "
+            "compute_gradients and apply_gradients",
+        )
+
     def hyper(self) -> list[Any]:
         """The hyperparameters of `rule`, numbers or tensors."""
-        raise NotImplementedError
+        return []
 
     def before(self, variables: Sequence[Any]) -> None:
         """Make what all variables share."""
@@ -138,9 +148,9 @@ class Optimizer:
         slots = self._slots.setdefault(name, {})
         if var not in slots:
             value = np.full(tuple(var.shape), first, var.dtype.dtype)
-            slots[var] = get("Variable")(
-                value, trainable=False, name=f"{var.op.name}/{_slot_name(name, self._name)}"
-            )
+            full = f"{var.op.name}/{_slot_name(name, self._name)}"
+            with get_default_graph().name_scope(None):
+                slots[var] = get("Variable")(value, trainable=False, name=full)
         return slots[var]
 
     def _apply_eagerly(self, pairs: Sequence[Any], global_step: Any) -> None:
@@ -187,7 +197,7 @@ def _eager_gradients(loss: Any, var_list: Any, grad_loss: Any) -> list[tuple[Any
 class GradientDescentOptimizer(Optimizer):
     """Plain gradient descent."""
 
-    rule: Callable[..., Any] = staticmethod(rules.gradient_descent)
+    rule = staticmethod(rules.gradient_descent)
 
     def __init__(self, learning_rate: Any, use_locking: bool = False,
                  name: str = "GradientDescent") -> None:  # fmt: skip
@@ -208,7 +218,7 @@ class MomentumOptimizer(Optimizer):
         ahead = kwargs.get("use_nesterov", args[4] if len(args) > 4 else False)
         return super().__new__(_Nesterov if ahead and cls is MomentumOptimizer else cls)
 
-    rule: Callable[..., Any] = staticmethod(rules.momentum)
+    rule = staticmethod(rules.momentum)
 
     def __init__(self, learning_rate: Any, momentum: Any, use_locking: bool = False,
                  name: str = "Momentum", use_nesterov: bool = False) -> None:  # fmt: skip
@@ -220,14 +230,14 @@ class MomentumOptimizer(Optimizer):
 
 
 class _Nesterov(MomentumOptimizer):
-    rule: Callable[..., Any] = staticmethod(rules.nesterov)
+    rule = staticmethod(rules.nesterov)
 
 
 @export("train.AdamOptimizer", version=1)
 class AdamOptimizer(Optimizer):
     """Adam (Kingma and Ba, 2015)."""
 
-    rule: Callable[..., Any] = staticmethod(rules.adam)
+    rule = staticmethod(rules.adam)
     slots: Mapping[str, float] = MappingProxyType({"m": 0.0, "v": 0.0})
 
     def __init__(
@@ -265,7 +275,7 @@ class AdamOptimizer(Optimizer):
 class AdagradOptimizer(Optimizer):
     """Adagrad (Duchi, Hazan and Singer, 2011)."""
 
-    rule: Callable[..., Any] = staticmethod(rules.adagrad)
+    rule = staticmethod(rules.adagrad)
 
     def __init__(self, learning_rate: Any, initial_accumulator_value: float = 0.1,
                  use_locking: bool = False, name: str = "Adagrad") -> None:  # fmt: skip
@@ -281,7 +291,7 @@ class AdagradOptimizer(Optimizer):
 class AdadeltaOptimizer(Optimizer):
     """Adadelta (Zeiler, 2012)."""
 
-    rule: Callable[..., Any] = staticmethod(rules.adadelta)
+    rule = staticmethod(rules.adadelta)
     slots: Mapping[str, float] = MappingProxyType({"accum": 0.0, "accum_update": 0.0})
 
     def __init__(self, learning_rate: Any = 0.001, rho: Any = 0.95, epsilon: Any = 1e-08,
@@ -298,7 +308,7 @@ class RMSPropOptimizer(Optimizer):
     """RMSProp, with momentum, centered if asked for."""
 
     slots: Mapping[str, float] = MappingProxyType({"rms": 1.0, "momentum": 0.0})
-    rule: Callable[..., Any] = staticmethod(rules.rmsprop)
+    rule = staticmethod(rules.rmsprop)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> RMSPropOptimizer:
         centered = kwargs.get("centered", args[5] if len(args) > 5 else False)
@@ -316,14 +326,14 @@ class RMSPropOptimizer(Optimizer):
 
 class _CenteredRMSProp(RMSPropOptimizer):
     slots: Mapping[str, float] = MappingProxyType({"rms": 1.0, "momentum": 0.0, "mg": 0.0})
-    rule: Callable[..., Any] = staticmethod(rules.rmsprop_centered)
+    rule = staticmethod(rules.rmsprop_centered)
 
 
 @export("train.FtrlOptimizer", version=1)
 class FtrlOptimizer(Optimizer):
     """Follow the regularised leader (McMahan et al., 2013)."""
 
-    rule: Callable[..., Any] = staticmethod(rules.ftrl)
+    rule = staticmethod(rules.ftrl)
 
     def __init__(self, learning_rate: Any, learning_rate_power: float = -0.5,
                  initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
@@ -348,7 +358,7 @@ class FtrlOptimizer(Optimizer):
 class ProximalGradientDescentOptimizer(Optimizer):
     """Gradient descent with shrinking towards zero."""
 
-    rule: Callable[..., Any] = staticmethod(rules.proximal_descent)
+    rule = staticmethod(rules.proximal_descent)
 
     def __init__(self, learning_rate: Any, l1_regularization_strength: float = 0.0,
                  l2_regularization_strength: float = 0.0, use_locking: bool = False,
@@ -364,7 +374,7 @@ class ProximalGradientDescentOptimizer(Optimizer):
 class ProximalAdagradOptimizer(Optimizer):
     """Adagrad with shrinking towards zero."""
 
-    rule: Callable[..., Any] = staticmethod(rules.proximal_adagrad)
+    rule = staticmethod(rules.proximal_adagrad)
 
     def __init__(self, learning_rate: Any, initial_accumulator_value: float = 0.1,
                  l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
