@@ -38,6 +38,7 @@ USUAL = (World(120, 0), World(240, 0))
 _RANKED = tuple(World(size, rank) for rank in (1, 2, 4) for size in (120, 240))
 _SMALL = 4096  # elements up to which numbers are kept
 _TRIED = 12  # sizes
+_MOST = 1 << 22  # elements of stand-ins with numbers
 
 
 class Failure(NamedTuple):
@@ -194,18 +195,30 @@ def type_in(tensor: Any, world: World) -> Any:
 
 def _call(op: Any, world: World) -> Sequence[Any]:
     values = [value(t, world) for t in op.inputs]
-    try:
-        return traced(op, values)
-    except (ConcreteValueError, InvalidArgumentError):
-        op.fixed = False  # a size is a number that is fed
-    try:
-        return traced(op, [_number(v, world) for v in values])
-    except (ConcreteValueError, InvalidArgumentError):
-        op.dynamic = True
-        return [_longer(v, world) for v in traced(op, [_ones(v) for v in values])]
+    for prepare in (_itself, _number, _ones):
+        try:
+            found = traced(op, [prepare(v, world) for v in values])
+        except (ConcreteValueError, InvalidArgumentError) as error:
+            if prepare is _ones or not _wants_numbers(error):
+                raise
+            op.fixed = False  # a size is a number that is fed, or depends on numbers
+            continue
+        op.dynamic = op.dynamic or prepare is _ones
+        return [_longer(v, world) for v in found] if prepare is _ones else found
+    raise AssertionError
 
 
-def _ones(known: Any) -> Any:
+def _wants_numbers(error: Exception) -> bool:
+    return isinstance(error, ConcreteValueError) or "unknown size" in str(error)
+
+
+def _itself(known: Any, world: World) -> Any:
+    return known
+
+
+def _ones(known: Any, world: World) -> Any:
+    if isinstance(known, Type) and known.size > _MOST:
+        raise InvalidArgumentError(None, None, f"{known} is too large to find the size of a result")
     return np.ones(known.shape, known.dtype) if isinstance(known, Type) else known
 
 
