@@ -58,7 +58,7 @@ def load_iris(data_path: str | None = None) -> Dataset:
     if data_path is not None:
         return load_csv_with_header(data_path, np.int32, np.float64)
     try:
-        from sklearn import datasets  # type: ignore[import-untyped]
+        from sklearn import datasets
     except ImportError as error:
         raise ImportError(
             "load_iris reads the table that scikit-learn has: pip install scikit-learn, or name "

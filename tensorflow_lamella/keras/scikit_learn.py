@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 try:
-    from sklearn.base import (  # type: ignore[import-untyped]
+    from sklearn.base import (
         BaseEstimator,
         ClassifierMixin,
         RegressorMixin,

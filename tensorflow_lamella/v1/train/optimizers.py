@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -37,7 +37,7 @@ class Optimizer:
         self._slots: dict[str, dict[Any, Any]] = {}
 
     @staticmethod
-    def rule(var: Any, grad: Any, *rest: Any) -> Any:
+    def rule(*arrays: Any, **options: Any) -> Any:
         """The new variable and the new slots, on arrays."""
         raise unsupported(
             "an optimizer that defines _apply_dense",
@@ -308,7 +308,7 @@ class RMSPropOptimizer(Optimizer):
     """RMSProp, with momentum, centered if asked for."""
 
     slots: Mapping[str, float] = MappingProxyType({"rms": 1.0, "momentum": 0.0})
-    rule = staticmethod(rules.rmsprop)
+    rule: Callable[..., Any] = staticmethod(rules.rmsprop)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> RMSPropOptimizer:
         centered = kwargs.get("centered", args[5] if len(args) > 5 else False)
