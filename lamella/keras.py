@@ -5,7 +5,7 @@ class Model(keras.Model):
         x, y = data
         loss = self.compute_loss(y=y, y_pred=self(x, training=True))
         self.optimizer.apply(gradients(loss, self.trainable_variables), self.trainable_variables)
-        return {"loss": loss}
+        return {"batch_loss": loss}
 """
 
 from keras_lamella.src.gradients import GradientTape, gradients
