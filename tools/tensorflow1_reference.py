@@ -1,4 +1,4 @@
-"""Record what real TensorFlow (tf.compat.v1) computes for tests/tensorflow1/cases.py.
+"""Record what real TensorFlow (tf.compat.v1) computes for tests/tensorflow1/v1_cases.py.
 
     python tools/tensorflow1_reference.py
 
@@ -38,7 +38,7 @@ def main() -> None:
 
     tf.disable_v2_behavior()
     sys.path.insert(0, str(FOLDER))
-    from cases import CASES
+    from v1_cases import CASES
 
     out: dict[str, np.ndarray] = {}
     for name, build in CASES.items():

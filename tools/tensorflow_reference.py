@@ -1,4 +1,4 @@
-"""Record what real TensorFlow computes for tests/tf2/cases.py.
+"""Record what real TensorFlow computes for tests/tf2/tf2_cases.py.
 
     python tools/tensorflow_reference.py
 
@@ -22,9 +22,9 @@ def weights(shape: Any) -> np.ndarray:
     return np.cos(np.arange(int(np.prod(shape)), dtype="float64")).reshape(tuple(shape))
 
 
-def evaluate(tf: Any, cases: Any, expression: str, derivative: bool) -> dict[str, np.ndarray]:
+def evaluate(tf: Any, tf2_cases: Any, expression: str, derivative: bool) -> dict[str, np.ndarray]:
     """The value of an expression under "", and the derivative for each input it uses."""
-    inputs = {name: tf.constant(x) for name, x in cases.INPUTS.items()}
+    inputs = {name: tf.constant(x) for name, x in tf2_cases.INPUTS.items()}
     floats = [k for k, x in inputs.items() if derivative and x.dtype in (tf.float32, tf.float64)]
     with tf.GradientTape() as tape:
         tape.watch([inputs[k] for k in floats])
@@ -44,14 +44,14 @@ def evaluate(tf: Any, cases: Any, expression: str, derivative: bool) -> dict[str
 def main() -> None:
     """Write the file."""
     sys.path.insert(0, str(FOLDER))
-    import cases
     import tensorflow as tf
+    import tf2_cases
 
     out: dict[str, np.ndarray] = {}
-    for family in cases.CASES:
-        for expression, _, derivative in cases.lines(family):
+    for family in tf2_cases.CASES:
+        for expression, _, derivative in tf2_cases.lines(family):
             try:
-                found = evaluate(tf, cases, expression, derivative)
+                found = evaluate(tf, tf2_cases, expression, derivative)
             except Exception as error:
                 print(f"{expression}: {type(error).__name__}: {str(error)[:200]}")
                 continue

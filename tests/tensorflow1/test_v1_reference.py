@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import CASES
+from v1_cases import CASES
 
 REFERENCE = np.load(Path(__file__).parent / "reference.npz")
 

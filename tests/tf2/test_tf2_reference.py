@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import cases
 import numpy as np
 import pytest
+import tf2_cases
 
 REFERENCE = np.load(Path(__file__).parent / "reference.npz")
-FAMILIES = list(cases.CASES)
+FAMILIES = list(tf2_cases.CASES)
 
 
 #: TensorFlow looks the weights of the cubic up in a table of 1,024.
@@ -45,7 +45,7 @@ def evaluate(tf, expression, inputs):
 
 @pytest.fixture(scope="module")
 def inputs(tf):
-    return {name: tf.constant(x) for name, x in cases.INPUTS.items()}
+    return {name: tf.constant(x) for name, x in tf2_cases.INPUTS.items()}
 
 
 def failures(run, expressions):
@@ -64,7 +64,7 @@ def test_value(tf, inputs, family):
     def run(expression):
         check(expression, "", evaluate(tf, expression, inputs))
 
-    assert failures(run, (e for e, _, _ in cases.lines(family))) == ""
+    assert failures(run, (e for e, _, _ in tf2_cases.lines(family))) == ""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -72,7 +72,7 @@ def test_derivative(tf, family):
     """Of a weighted sum, with an eager tape."""
 
     def run(expression):
-        inputs = {name: tf.constant(x) for name, x in cases.INPUTS.items()}
+        inputs = {name: tf.constant(x) for name, x in tf2_cases.INPUTS.items()}
         floats = [k for k, x in inputs.items() if recorded(expression, k) is not None]
         with tf.GradientTape() as tape:
             tape.watch([inputs[k] for k in floats])
@@ -82,14 +82,14 @@ def test_derivative(tf, family):
             assert g is not None, f"{expression}: no derivative with respect to {k}"
             check(expression, k, g, rtol=2e-3, atol=2e-4)
 
-    assert failures(run, (e for e, _, d in cases.lines(family) if d)) == ""
+    assert failures(run, (e for e, _, d in tf2_cases.lines(family) if d)) == ""
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "strings"])
 def test_compiled(tf, family):
     """Values and derivatives inside of a tf.function: all expressions of a family in one."""
-    chosen = [(e, d) for e, compiled, d in cases.lines(family) if compiled]
-    numeric = {k: x for k, x in cases.INPUTS.items() if x.dtype != object}
+    chosen = [(e, d) for e, compiled, d in tf2_cases.lines(family) if compiled]
+    numeric = {k: x for k, x in tf2_cases.INPUTS.items() if x.dtype != object}
     problems = []
 
     @tf.function
@@ -123,5 +123,5 @@ def test_compiled(tf, family):
 
 
 def test_the_reference_is_of_these_cases():
-    missing = [e for f in FAMILIES for e, _, _ in cases.lines(f) if recorded(e) is None]
+    missing = [e for f in FAMILIES for e, _, _ in tf2_cases.lines(f) if recorded(e) is None]
     assert missing == []
