@@ -8,6 +8,7 @@
 A file is a process of its own. One that crashes or hangs is started again without the test that
 did it, so that it costs one test. Many test files import TensorFlow, JAX or torch for reference
 values: without those packages they are uncollectable, `--append` lends them from elsewhere.
+`--out` keeps the records: several runs with one file, folder by folder, end in the table of all.
 
 tests/keras_exclusions.txt lists the tests that may fail, each with its reason. The exit status is
 0 where no other test fails and every listed one still does.
@@ -155,7 +156,7 @@ def apply_exclusions(file: str, records: Records, exclusions: dict[str, str]) ->
 def table(results: dict[str, Records]) -> str:
     """Counts by folder; uncollectable counts files."""
     folders: dict[str, Counter[str]] = {}
-    for file, records in results.items():
+    for file, records in sorted(results.items()):
         count = folders.setdefault(file.rpartition("/")[0] or ".", Counter())
         count.update(COLUMN.get(r["outcome"], "failed") for r in records.values())
     folders["total"] = sum(folders.values(), Counter())
@@ -183,7 +184,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="files at a time")
     parser.add_argument("--file-timeout", type=float, default=3600, help="seconds")
     parser.add_argument("--test-timeout", type=float, default=300, help="seconds")
-    parser.add_argument("--out", type=Path, help="write every record to this JSON file")
+    parser.add_argument(
+        "--out", type=Path, help="a JSON file of records; those of other files in it stay and count"
+    )
     parser.add_argument("-k", help="only tests whose name matches, as in pytest")
     return parser.parse_args()
 
@@ -193,6 +196,8 @@ def main() -> int:
     settings = Settings(args.append, args.file_timeout, args.test_timeout, args.k)
     files, exclusions = list(test_files(args.names)), read_exclusions()
     results: dict[str, Records] = {}
+    if args.out and args.out.exists():
+        results = json.loads(args.out.read_text(encoding="utf-8"))
     with ThreadPoolExecutor(args.jobs) as pool:
         for file, records in zip(files, pool.map(lambda f: run_file(f, settings), files)):
             apply_exclusions(file, records, exclusions)
@@ -201,9 +206,9 @@ def main() -> int:
                 if is_bad(record) or record["outcome"] == "uncollectable":
                     message = record.get("message", "")
                     print(f"{record['outcome']:14}{file}::{test}  {message}", flush=True)
+            if args.out:
+                args.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
     print(table(results))
-    if args.out:
-        args.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
     return int(any(is_bad(r) for records in results.values() for r in records.values()))
 
 
