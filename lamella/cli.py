@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import importlib.util
 import os
@@ -15,8 +16,10 @@ from typing import Any
 
 import keras_lamella.install
 import tensorflow_lamella.keras
+import tensorflow_lamella.others
 from lamella import inspect, scripts, tracebacks
 from lamella.version import __version__
+from tensorflow_lamella.others import advice, figures
 
 ENGINES = ("lamella", "jax", "torch", "tensorflow")
 
@@ -107,7 +110,13 @@ def check(arguments: Sequence[str]) -> int:
     bridge_old_names()
     problems = importlib.import_module("tensorflow_lamella.check").problems
     count = 0
-    for part in scripts.parts(options.script, source, scripts.tell):
+    try:
+        parts = scripts.parts(options.script, source, scripts.tell)
+    except SyntaxError as error:
+        reason = advice.python_2(error) or error.msg
+        print(f"{error.filename or options.script}:{error.lineno}: {reason}")
+        return 1
+    for part in parts:
         text = part.source.decode() if isinstance(part.source, bytes) else part.source
         for problem in problems(text):
             print(f"{part.name}:{problem.line}: {problem.message}")
@@ -146,6 +155,7 @@ def bridge_old_names(tensorflow: bool = True) -> None:
         tensorflow_lamella.install()
     else:
         tensorflow_lamella.keras.install(of_tensorflow=False)
+    tensorflow_lamella.others.install()
 
 
 def run_script(script: str, source: bytes, args: Sequence[str]) -> None:
@@ -155,7 +165,7 @@ def run_script(script: str, source: bytes, args: Sequence[str]) -> None:
     lines of the program and leaves out ours.
     """
     path = os.path.abspath(script)
-    sys.excepthook = tracebacks.show
+    sys.excepthook = functools.partial(_show_error, source.decode(errors="replace"))
     parts = scripts.parts(path, source, scripts.tell)
     module = ModuleType("__main__")
     module.__file__ = path
@@ -165,13 +175,19 @@ def run_script(script: str, source: bytes, args: Sequence[str]) -> None:
     sys.argv = [script, *args]
     if not sys.flags.safe_path:
         sys.path[0] = os.path.dirname(os.path.realpath(script))
+    if path.endswith(".ipynb") or not figures.has_display():
+        figures.draw_in_memory()  # a notebook's figures were in the page, not in windows
     if path.endswith(".ipynb"):
-        os.environ.setdefault("MPLBACKEND", "agg")  # its figures were in the page, not in windows
         tensorflow_lamella.announce("\n".join(str(part.source) for part in parts))
     if path.endswith(".ipynb") or b"get_ipython" in source:
         module.__dict__.update(scripts.namespace(scripts.tell))
     for part in parts:
         part.run(module.__dict__)
+
+
+def _show_error(source: str, kind: Any, error: BaseException, trace: Any) -> None:
+    advice.advise(error, source)
+    tracebacks.show(kind, error, trace)
 
 
 # -- lamella cache ---------------------------------------------------------------------------

@@ -19,17 +19,9 @@ from typing import Any
 
 from tensorflow_lamella.errors import Unsupported
 from tensorflow_lamella.keras.arguments import bridge_of
+from tensorflow_lamella.others import advice
 
 PACKAGES = ("tensorflow", "keras", "tf_keras")
-MISSING = {
-    "tensorflow_hub": "its models are read by TensorFlow only: lamella run --tensorflow real",
-    "tensorflow_addons": "keras.layers, keras.optimizers and keras.losses have most of it",
-    "tensorflow_probability": "keras.random and NumPy",
-    "tensorflow_datasets": "keras.datasets, or tf.data.Dataset over files of your own",
-    "tensorflow_text": "keras.preprocessing.text.Tokenizer",
-    "tflearn": "tf.layers and tf.train",
-}
-"""Packages beside TensorFlow that need the real one, and what there is instead."""
 
 
 @dataclass(frozen=True, order=True)
@@ -128,8 +120,11 @@ class _Names(ast.NodeVisitor):
 
 def _import_problem(path: str, line: int) -> Iterator[Problem]:
     top = path.partition(".")[0]
-    if top in MISSING:
-        yield Problem(line, top, f"{top} is not supported; instead: {MISSING[top]}")
+    found, package = advice.instead(path), advice.package_of(path)
+    if found:
+        yield Problem(line, path, f"{path} is not supported; instead: {found}")
+    elif package and not advice.is_installed(top):
+        yield Problem(line, top, f"{top} is not installed: pip install {package}")
     elif top in PACKAGES:
         try:
             importlib.import_module(path)

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import ast
 import functools
-import os
 import sys
 from typing import Any
 
 from tensorflow_lamella import names
+from tensorflow_lamella.callers import is_library
 from tensorflow_lamella.core import state
 from tensorflow_lamella.coverage import in_tensorflow_2
 from tensorflow_lamella.names import export
@@ -154,23 +154,12 @@ def _file(path: str) -> tuple[int | None, bool]:
     return _verdict(uses(source))
 
 
-_LIBRARIES = (
-    f"{os.sep}site-packages{os.sep}", f"{os.sep}tensorflow_lamella{os.sep}",
-    f"{os.sep}lib{os.sep}python", f"{os.sep}keras_lamella{os.sep}", f"{os.sep}lamella{os.sep}",
-)  # fmt: skip
-
-
-@functools.cache
-def _is_library(path: str) -> bool:
-    return path.startswith("<") or any(part in path for part in _LIBRARIES)
-
-
 def version_here() -> int:
     """The version that the code asking for a name of `tensorflow` means."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        if not _is_library(path):
+        if not is_library(path):
             return _version_in(path)
         if path.startswith("<frozen"):
             frame = frame.f_back
