@@ -54,6 +54,7 @@ UPWARD = {
 #: These may branch on which primitive an equation is: the table of rewrites, and what knows views
 #: and control flow.
 NAMES_PRIMITIVES = {
+    "lamella/passes/compact.py",  # scatters become smaller scatters
     "lamella/passes/simplify.py",
     "lamella/passes/squeeze.py",
     "lamella/passes/views.py",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lamella.passes.compact import compact
 from lamella.passes.dead import eliminate_dead
 from lamella.passes.deduplicate import deduplicate
 from lamella.passes.fuse import fuse
@@ -22,6 +23,7 @@ PIPELINE: list[Callable[[Program], Program]] = [
     simplify,  # the rewrite table; constants fold
     squeeze,  # no loops over axes of size 1
     deduplicate,  # equal equations become one
+    compact,  # gradients of tables without the rows that nobody touches
     eliminate_dead,
     fuse,  # equations become regions, one kernel each
 ]
