@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_lamella.replacing import Files, saving_whole
+
 NAME = "lamella"
 PACKAGE = "keras_lamella.src"
 
@@ -80,6 +82,22 @@ def _keras_datasets_folder() -> Path:
     if not os.access(home, os.W_OK):
         home = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
     return home / "datasets"
+
+
+# -- files -----------------------------------------------------------------------------------
+
+
+def _save_models_whole(saving_lib: Any) -> None:
+    saving_lib.save_model = saving_whole(saving_lib.save_model)
+    saving_lib.save_weights_only = saving_whole(saving_lib.save_weights_only)
+
+
+def _save_hdf5_whole(legacy_h5_format: Any) -> None:
+    legacy_h5_format.save_model_to_hdf5 = saving_whole(legacy_h5_format.save_model_to_hdf5)
+
+
+def _note_epochs_whole(backup_and_restore: Any) -> None:
+    backup_and_restore.file_utils = Files(backup_and_restore.file_utils)
 
 
 # -- layers ----------------------------------------------------------------------------------
@@ -178,6 +196,10 @@ def has_tensorflow() -> bool:
 def _put_words_on_numpy(layers: Any) -> None:
     """Layers for words, which need TensorFlow, are ours where it is not installed."""
     if has_tensorflow():
+        on_host = importlib.import_module(f"{PACKAGE}.words.host").on_host
+        for name in (name for names in WORDS.values() for name in names):
+            cls = getattr(layers, name)
+            cls.call = on_host(cls.call)
         return
     standin = importlib.import_module(f"{PACKAGE}.words.standin").tensorflow
     for name in ("index_lookup", "string_lookup", "integer_lookup", "text_vectorization",
@@ -204,6 +226,9 @@ ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.datasets.mnist": _serve_mnist_offline,
     "keras.src.utils.module_utils": _lend_tensorflow,
     "keras.src.callbacks.tensorboard": _write_summaries,
+    "keras.src.callbacks.backup_and_restore": _note_epochs_whole,
+    "keras.src.saving.saving_lib": _save_models_whole,
+    "keras.src.legacy.saving.legacy_h5_format": _save_hdf5_whole,
     _LAYERS: _put_words_on_numpy,
     f"{_LAYERS}.layer": _call_with_tensors,
     f"{_LAYERS}.rnn.bidirectional": _keep_directions,

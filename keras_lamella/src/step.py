@@ -19,12 +19,13 @@ from keras.src.backend import config
 
 from keras_lamella.src.interrupts import interrupts_afterwards
 from keras_lamella.src.variable import Variable, VariableScope
+from keras_lamella.src.words.host import Host
+from keras_lamella.src.words.traced import Recipe, is_words
 from lamella import ops
 from lamella.compile import Executable, compile_program
 from lamella.compile.executable import aligned_empty
 from lamella.frontend.trace import trace
-from lamella.frontend.tracer import ConcreteValueError
-from lamella.types import Type, dtype_of
+from lamella.types import Type, dtype_of, type_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class Block:
             rows = slice(first, first + self.batch) if self.rows is None else self.rows[k]
             yield optree.tree_unflatten(self.structure, [a[rows] for a in self.arrays])
 
+    def gathered(self) -> Block:
+        """The same batches in arrays of their own, one after the other."""
+        if self.rows is None:
+            return self
+        arrays = tuple(a[self.rows.reshape(-1)] for a in self.arrays)
+        return Block(arrays, self.structure, self.batch, self.steps)
+
 
 @dataclass
 class _Compiled:
@@ -72,6 +80,7 @@ class StepFunction:
         self._f = f
         self._concatenate = concatenate
         self._compiled: dict[Hashable, _Compiled] = {}
+        self._recipes: dict[Hashable, Sequence[Recipe]] = {}  # of batches with words
 
     def __call__(self, data: Iterable[Any]) -> Any:
         """The results on batches and Blocks."""
@@ -87,10 +96,29 @@ class StepFunction:
     def _run_batch(self, batch: Any) -> Any:
         leaves, structure = optree.tree_flatten(batch)
         arrays = [batch_array(x) for x in leaves]
+        if any(map(is_words, arrays)):
+            return self._run_words(arrays, structure)
         compiled = self._get("batch", arrays, structure)
         return _run(compiled, arrays, 1, {})
 
+    def _run_words(self, arrays: Sequence[np.ndarray], structure: Any) -> Any:
+        """A batch with words: Python computes the numbers that the step needs of them."""
+        batch = (structure, *((x.shape, None if is_words(x) else x.dtype) for x in arrays))
+        given = [x for x in arrays if not is_words(x)]
+        made = [np.asarray(recipe(arrays)) for recipe in self._recipes.get(batch, ())]
+        key = ("words", batch, *((x.shape, x.dtype) for x in made))
+        if batch not in self._recipes or key not in self._compiled:
+            host = Host(arrays)
+            compiled = self._compile("batch", list(map(type_of, given)), structure, host)
+            self._recipes[batch] = host.recipes
+            made = [np.asarray(recipe(arrays)) for recipe in host.recipes]
+            key = ("words", batch, *((x.shape, x.dtype) for x in made))
+            self._compiled[key] = compiled
+        return _run(self._compiled[key], [*given, *made], 1, {})
+
     def _run_block(self, block: Block) -> Any:
+        if self._concatenate:
+            block = block.gathered()
         if block.rows is not None:
             arrays = [*block.arrays, block.rows]
             compiled = self._get("gather", arrays, block.structure)
@@ -113,7 +141,9 @@ class StepFunction:
             self._compiled[key] = self._compile(mode, types, structure)
         return self._compiled[key]
 
-    def _compile(self, mode: str, types: Sequence[Type], structure: Any) -> _Compiled:
+    def _compile(
+        self, mode: str, types: Sequence[Type], structure: Any, host: Host | None = None
+    ) -> _Compiled:
         scope = VariableScope()
         result: list[Any] = []
 
@@ -121,6 +151,8 @@ class StepFunction:
             if mode == "gather":
                 *arrays, rows = leaves
                 leaves = tuple(ops.gather(a, rows, axis=0) for a in arrays)
+            if host is not None:
+                leaves = host.with_words(leaves)
             with scope:
                 out = self._f(optree.tree_unflatten(structure, leaves))
             out_leaves, out_structure = optree.tree_flatten(out)
@@ -128,6 +160,9 @@ class StepFunction:
             return [*map(_value, out_leaves), *scope.assigned.values()]
 
         program, captured = trace(flat, types)
+        if host is not None:
+            program, captured = host.numbers_first(program, captured)
+            types = program.in_types[: len(types) + len(host.recipes)]
         out_structure, n_out = result[0]
         variables = scope.captured(captured)
         position = {id(v): len(types) + i for i, v in enumerate(variables)}
@@ -162,17 +197,8 @@ def _value(x: Any) -> Any:
 
 
 def batch_array(x: Any) -> np.ndarray:
-    """A part of a batch as an array; float64 becomes floatx, as in all of Keras's data.
-
-    Raises ConcreteValueError for words.
-    """
+    """A part of a batch as an array; float64 becomes floatx, as in all of Keras's data."""
     array = np.asarray(x)
-    if array.dtype.kind in "USO":
-        raise ConcreteValueError(
-            f"a compiled step takes numbers, the data has words ({array.dtype}): put them through "
-            "keras.layers.TextVectorization or StringLookup before fit, or let the model begin "
-            "with such a layer"
-        )
     return array.astype(config.floatx()) if array.dtype == np.float64 else array
 
 

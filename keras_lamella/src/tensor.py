@@ -13,7 +13,10 @@ from keras.src.backend.common import KerasVariable, dtypes, standardize_dtype
 from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_lamella.src.float8 import FLOAT8, round_to_float8
+from keras_lamella.src.words.traced import Words
+from lamella.frontend.eager import ConcreteTracer
 from lamella.frontend.tracer import Tracer
+from lamella.program import is_building
 
 _WIDE = frozenset(np.dtype(name) for name in ("int64", "uint64", "float64", "complex128"))
 DTYPES = {name: np.dtype(name) for name in dtypes.ALLOWED_DTYPES if name != "string"}
@@ -103,12 +106,16 @@ def _convert(x, dtype, sparse, ragged):
     if sparse or ragged:
         kind = "sparse" if sparse else "ragged"
         raise ValueError(f"`{kind}=True` is not supported with the lamella backend")
+    if isinstance(x, Words) and dtype in (None, "string"):
+        return x
     if dtype is not None and not isinstance(dtype, np.dtype):
         if dtype == "string":
             return x if isinstance(x, np.ndarray) else np.asarray(x)
         dtype = DTYPES[standardize_dtype(dtype)]
     if isinstance(x, KerasVariable):
         x = x.value
+    if isinstance(x, ConcreteTracer) and not is_building():
+        x = x.array
     if isinstance(x, (np.ndarray, np.generic, Tracer)):
         if dtype is None:
             if x.dtype not in _WIDE or x.dtype.name == config.floatx():
@@ -152,7 +159,7 @@ def convert_to_numpy(x):
 
 
 def is_tensor(x):
-    return isinstance(x, (np.ndarray, np.generic, Tracer))
+    return isinstance(x, (np.ndarray, np.generic, Tracer, Words))
 
 
 def shape(x):

@@ -113,3 +113,106 @@ def test_statistics_are_learned_from_arrays_and_batches() -> None:
     layer = layers.Discretization(num_bins=4)
     layer.adapt(x[:, 0])
     assert np.bincount(layer(x[:, 0])).min() > 80
+
+
+# ---- words in compiled steps -------------------------------------------------------------------
+
+
+def is_compiled(function: object) -> bool:
+    return type(getattr(function, "_step", function)).__name__ == "StepFunction"
+
+
+def fitted(make: object, x: object, y: np.ndarray, **how: bool) -> tuple[keras.Model, list[float]]:
+    keras.utils.set_random_seed(1)
+    model = make()
+    model.compile(keras.optimizers.Adam(0.1), "mse", **how)
+    history = model.fit(x, y, batch_size=2, epochs=4, shuffle=False, verbose=0).history
+    return model, history["loss"]
+
+
+def vectorizing() -> keras.Model:
+    """Rows of a batch are as long as its longest text."""
+    vectorize = layers.TextVectorization()
+    vectorize.adapt(REVIEWS)
+    layer = layers.Embedding(12, 4, mask_zero=True)
+    inputs = keras.Input((), dtype="string")
+    x = layers.GlobalAveragePooling1D()(layer(vectorize(inputs)))
+    return keras.Model(inputs, layers.Dense(1)(x))
+
+
+def crossing() -> keras.Model:
+    """Words, crossed words and numbers."""
+    genre, country = (keras.Input((1,), dtype="string", name=n) for n in ("genre", "country"))
+    year = keras.Input((1,), name="year")
+    x = layers.concatenate([
+        layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(genre),
+        layers.HashedCrossing(8, output_mode="one_hot")([genre, country]),
+        layers.Hashing(4, output_mode="one_hot")(country),
+        year,
+    ])  # fmt: skip
+    return keras.Model([genre, country, year], layers.Dense(1)(x))
+
+
+def column(*words: object) -> np.ndarray:
+    return np.array(words)[:, None]
+
+
+COLUMNS = {
+    "genre": column("a", "b", "b", "c"), "country": column("x", "y", "x", "z"),
+    "year": column(1.0, 2.0, 3.0, 4.0), "title": column("of", "no", "layer", "here"),
+}  # fmt: skip
+TARGET = np.array([[1], [0], [1], [0]], "float32")
+
+
+@pytest.mark.parametrize(("make", "x"), [(vectorizing, REVIEWS), (crossing, COLUMNS)])
+def test_steps_of_models_that_begin_with_words_are_compiled(make, x) -> None:
+    model, losses = fitted(make, x, TARGET)
+    assert is_compiled(model.train_function)
+    eager, expected = fitted(make, x, TARGET, run_eagerly=True)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    out = model.predict(x, batch_size=3, verbose=0)
+    assert is_compiled(model.predict_function)
+    np.testing.assert_allclose(out, eager.predict(x, batch_size=3, verbose=0), rtol=1e-3)
+
+
+def test_steps_take_the_words_of_their_own_batch() -> None:
+    lookup = layers.StringLookup(vocabulary=["a", "b"])
+    model = keras.Sequential([keras.Input((2,), dtype="string"), lookup])
+    batches = [np.array(x) for x in ([["a", "b"]], [["b", "z"]], [["long word", "a"]])]
+    for batch in batches:
+        np.testing.assert_array_equal(model.predict_on_batch(batch), lookup(batch))
+    assert is_compiled(model.predict_function)
+
+
+class Lengths(layers.Layer):
+    """Looks at words in Python."""
+
+    def call(self, x):
+        return np.array([[len(word)] for word in np.asarray(x)[:, 0]], "float32")
+
+
+class Equal(layers.Layer):
+    """Functions of NumPy, on words alone."""
+
+    def call(self, x):
+        return (np.squeeze(x, -1) == "d")[:, None].astype("float32")
+
+
+@pytest.mark.parametrize("layer", [Lengths, Equal])
+def test_layers_that_look_at_words_see_each_batch(layer) -> None:
+    inputs = keras.Input((1,), dtype="string")
+    out = keras.layers.Lambda(lambda x: layer()(x), output_shape=(1,), dtype="float32")
+    model = keras.Model(inputs, out(inputs))
+    model.compile("sgd", "mse", jit_compile=False)
+    expected = {Lengths: [[3], [1], [2]], Equal: [[0], [1], [0]]}[layer]
+    x = column("abc", "d", "ae").astype(object)
+    np.testing.assert_array_equal(model.predict(x, batch_size=1, verbose=0), expected)
+
+
+def test_words_and_numbers_crossed_are_computed_in_eager_steps() -> None:
+    inputs = [keras.Input((1,), dtype="string"), keras.Input((1,), dtype="int32")]
+    cross = layers.HashedCrossing(100)
+    model = keras.Model(inputs, cross(inputs))
+    x = [column("a", "b", "a"), column(1, 1, 2).astype("int32")]
+    np.testing.assert_array_equal(model.predict(x, batch_size=1, verbose=0), cross(x))
+    assert not is_compiled(model.predict_function)

@@ -13,12 +13,14 @@ from keras.src.layers.preprocessing import hashing as keras_hashing
 from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.words import hashing
 from keras_lamella.src.words.arrays import concrete, each, encode, words
+from keras_lamella.src.words.host import on_host
 
 
 @keras_export("keras.layers.Hashing")
 class Hashing(keras_hashing.Hashing):
     __doc__ = keras_hashing.Hashing.__doc__
 
+    @on_host
     def call(self, inputs: Any) -> Any:
         """The bucket of each word or number."""
         inputs = concrete(inputs, self)
@@ -44,6 +46,7 @@ class HashedCrossing(hashed_crossing.HashedCrossing):
             inputs = tree.map_structure(lambda x: np.asarray(x).tolist(), inputs)
         return super().__call__(inputs, *args, **kwargs)
 
+    @on_host
     def call(self, inputs: Any) -> Any:
         """The bucket of each combination."""
         self._check_at_least_two_inputs(inputs)

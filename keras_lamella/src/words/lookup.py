@@ -15,6 +15,7 @@ from keras.src.utils import numerical_utils
 from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.words import hashing
 from keras_lamella.src.words.arrays import Rows, encode, numbers, words
+from keras_lamella.src.words.host import on_host
 from keras_lamella.src.words.standin import Table, Variable
 from lamella.frontend.functions import gather
 from lamella.frontend.tracer import Tracer
@@ -137,6 +138,7 @@ class Lookup(index_lookup.IndexLookup):
 
     # ---- call ----------------------------------------------------------------------------------
 
+    @on_host
     def call(self, inputs: Any) -> Any:
         """The numbers of tokens, or the tokens of numbers."""
         self._ensure_known_vocab_size()

@@ -11,6 +11,7 @@ from keras.src.layers.preprocessing import text_vectorization
 
 from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.words.arrays import Rows, words
+from keras_lamella.src.words.host import on_host
 from keras_lamella.src.words.lookup import batches
 
 PUNCTUATION = re.compile(rb"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']")
@@ -27,6 +28,7 @@ class TextVectorization(text_vectorization.TextVectorization):
             self.update_state(batch)
         self.finalize_state()
 
+    @on_host
     def call(self, inputs: Any) -> Any:
         """The words of each text as numbers."""
         found = self._lookup_layer.call(self._preprocess(inputs))
