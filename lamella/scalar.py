@@ -135,15 +135,6 @@ def _quotient(x: Any, y: Any) -> tuple[Any, Any]:
     return q, x - q * y
 
 
-def _numpy_wide_product(x: Any, factor: int) -> tuple[Any, Any]:
-    product = x.astype(np.uint64) * np.uint64(factor)
-    return (product >> np.uint64(32)).astype(np.uint32), product.astype(np.uint32)
-
-
-wide_product_ = _helper(
-    "wide_product_", _numpy_wide_product,
-    "The high and the low word of a uint32 lane times a uint32 constant.",
-)  # fmt: skip
 divide_ = _helper(
     "divide_", lambda x, y: (np.sign(x) * np.sign(y) * (np.abs(x) // np.abs(y))).astype(x.dtype),
     "Integers x / y rounded towards zero; y must not be 0, nor -1 for the least x.",

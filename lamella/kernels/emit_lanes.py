@@ -349,21 +349,6 @@ class Lanes:
         c, x, y = together(self, x, y)
         return x.new(f"select {c.type} {c.ref}, {x.type} {x.ref}, {y.type} {y.ref}")
 
-    def wide_product_(self, factor: int) -> tuple[Lanes, Lanes]:
-        """In vectors by products of the even and of the odd lanes, which need no conversion."""
-        wide = np.dtype("uint64")
-        if self.width < 4:
-            product = self.convert_(wide) * factor
-            return (product >> 32).convert_(self.dtype), product.convert_(self.dtype)
-        half = self.width // 2
-        pairs = self.new(f"bitcast {self.type} {self.ref} to <{half} x i64>", wide, half)
-        even, odd = (pairs & 0xFFFFFFFF) * factor, (pairs >> 32) * factor
-        words = [x.new(f"bitcast {x.type} {x.ref} to {self.type}", self.dtype, self.width)
-                 for x in (even, odd)]  # fmt: skip
-        lower = [i + (self.width - 1 if i % 2 else 0) for i in range(self.width)]
-        high = words[0].shuffled(words[1], [i + 1 for i in lower])
-        return high, words[0].shuffled(words[1], lower)
-
     def divide_(self, other: Any) -> Lanes:
         return self._binary(other, "", "udiv" if self.dtype in UNSIGNED else "sdiv")
 

@@ -8,35 +8,32 @@ import numpy as np
 
 from lamella.ops.families import elementwise
 from lamella.primitive import no_gradient
-from lamella.scalar import wide_product_
+from lamella.scalar import convert_
 
 _ROUNDS = 10
 _MULTIPLIER = 0xD256D193
 _WEYL = 0x9E3779B9  # the golden ratio
-_UINT32 = np.dtype("uint32")
+_WORD = 0xFFFFFFFF
+_UINT32, _UINT64 = np.dtype("uint32"), np.dtype("uint64")
 
 
 def philox_rounds(counter: Any, key0: Any, key1: Any) -> Any:
     """Philox2x32-10 (Salmon et al., SC'11): the first word of the block (counter, key1) under key0.
 
-    All are uint32 lanes or arrays.
+    All are uint32 lanes or arrays. The words are the lower halves of 64-bit lanes, whose upper
+    halves hold anything: a product of words is then one instruction, its high word one shift.
     """
-    left, right, key = counter, key1, key0
+    left, right, key = (convert_(x, _UINT64) for x in (counter, key1, key0))
     for _ in range(_ROUNDS):
-        high, low = wide_product_(left, _MULTIPLIER)
-        left, right = high ^ key ^ right, low
+        product = (left & _WORD) * _MULTIPLIER
+        left, right = (product >> 32) ^ (key ^ right), product
         key = key + _WEYL
-    return left
-
-
-def _numpy(counter: np.ndarray, key0: np.ndarray, key1: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return philox_rounds(counter, key0, key1)
+    return convert_(left, _UINT32)
 
 
 philox = elementwise(
     "philox",
-    numpy=_numpy,
+    numpy=philox_rounds,
     vjp=no_gradient,
     scalar=philox_rounds,
     dtypes=(_UINT32,),
