@@ -386,6 +386,28 @@ CASES = [
         os.makedirs('home/datasets', exist_ok=True); np.savez('home/datasets/a.npz', x=1)
         assert keras.utils.get_file('a.npz', 'https://x.org/a.npz', cache_dir=os.path.abspath('home')).endswith('a.npz')
     """),
+    ("own data files", "imdb.npz of another year in ~/.keras/datasets; Keras deletes it and downloads", """
+        os.makedirs('home/datasets', exist_ok=True); np.savez('home/datasets/b.npz', x=1)
+        path = keras.utils.get_file('b.npz', 'https://x.org/b.npz', cache_dir=os.path.abspath('home'), file_hash='0' * 64)
+        assert np.load(path)['x'] == 1
+    """),
+    ("own archives", "cifar-10-python.tar.gz, or the folder that Keras 2 unpacked", """
+        import tarfile
+        home, asked = os.path.abspath('home'), ('batches-py-target', 'https://x.org/batches.tar.gz')
+        os.makedirs('home/datasets/batches-py', exist_ok=True); open('home/datasets/batches-py/one', 'w').write('1')
+        get = lambda: keras.utils.get_file(*asked, cache_dir=home, extract=True, file_hash='0' * 64)
+        assert open(os.path.join(get(), 'batches-py', 'one')).read() == '1'
+        with tarfile.open('home/datasets/batches.tar.gz', 'w:gz') as tar:
+            tar.add('home/datasets/batches-py', 'batches-py')
+        __import__('shutil').rmtree('home/datasets/batches-py')
+        __import__('urllib.request'); from keras.src.utils import file_utils
+        file_utils.urlretrieve = __import__('urllib.request').request.urlretrieve
+        assert open(os.path.join(get(), 'batches-py', 'one')).read() == '1'
+        __import__('shutil').rmtree('home/datasets')
+        file_utils.urlretrieve = lambda *a: (_ for _ in ()).throw(__import__('urllib.error').error.URLError('refused'))
+        with raises(FileNotFoundError, "put it at " + os.path.join(home, 'datasets', 'batches.tar.gz')):
+            get()
+    """),
 ]  # fmt: skip
 
 PRELUDE = """
