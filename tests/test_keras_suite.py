@@ -31,7 +31,7 @@ FILES = [  # one of each kind, what needs neither TensorFlow nor JAX
 
 @pytest.mark.parametrize("file", FILES)
 def test_file_of_keras_passes(file):
-    records = suite.run_file(file, suite.Settings(file_timeout=300))
+    records = suite.run_files([file], suite.Settings(folder_timeout=300))[file]
     suite.apply_exclusions(file, records, suite.read_exclusions())
     outcomes = {record["outcome"] for record in records.values()}
     assert "passed" in outcomes
@@ -43,7 +43,7 @@ def run(tmp_path, monkeypatch, text, **settings):
     """The records of a test file that stands where Keras's would."""
     (tmp_path / "some_test.py").write_text(text)
     monkeypatch.setattr(suite, "keras_folder", lambda: tmp_path)
-    return suite.run_file("some_test.py", suite.Settings(**settings))
+    return suite.run_files(["some_test.py"], suite.Settings(**settings))["some_test.py"]
 
 
 def test_a_crash_and_a_hang_cost_one_test_each(tmp_path, monkeypatch):
@@ -63,6 +63,15 @@ def test_a_crash_and_a_hang_cost_one_test_each(tmp_path, monkeypatch):
         "test_hang": "crashed", "test_after": "failed",
     }  # fmt: skip
     assert "so it is" in records["test_after"]["message"]
+
+
+def test_a_file_that_ends_the_process_leaves_the_others(tmp_path, monkeypatch):
+    (tmp_path / "a_test.py").write_text("def test(): pass")
+    (tmp_path / "b_test.py").write_text("import os; os._exit(3)")
+    monkeypatch.setattr(suite, "keras_folder", lambda: tmp_path)
+    found = suite.run_files(["a_test.py", "b_test.py"], suite.Settings())
+    assert found["a_test.py"]["test"]["outcome"] == "passed"
+    assert found["b_test.py"][""] == {"outcome": "crashed", "message": "pytest ended with 3"}
 
 
 def test_missing_packages_are_no_failures(tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
 """pytest plugin: Keras's own tests, from the installed wheel, on the backend of KERAS_BACKEND.
 
 It stands in for Keras's conftest.py and pytest settings, which the wheel does not hold, and writes
-one JSON line for each test to the file named by KERAS_TESTS_REPORT. The tests named in the file
-KERAS_TESTS_DONE, one a line, are left out.
+one JSON line for each test to the file named by KERAS_TESTS_REPORT, and a last one. Tests are named
+`file::test`, from KERAS_TESTS_FOLDER. Those in the file KERAS_TESTS_DONE, one a line, are left out.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ def _conftest() -> types.ModuleType:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    ROOTS.append(config.rootpath)
     for marker in ("requires_trainable_backend", "multi_device"):
         config.addinivalue_line("markers", f"{marker}: set by Keras")
     for line in WARNINGS:
@@ -95,8 +96,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _test(nodeid: str) -> str:
-    """The part of pytest's name of a test that follows the file."""
-    return nodeid.partition("::")[2]
+    """`file::test` for pytest's name of a test, which starts at its root folder."""
+    file, _, test = nodeid.partition("::")
+    path = os.path.relpath(ROOTS[0] / file, os.environ["KERAS_TESTS_FOLDER"])
+    return f"{path}::{test}"
+
+
+#: pytest's root folder, as soon as it is known.
+ROOTS: list[Path] = []
 
 
 # ---- the report --------------------------------------------------------------------------------
@@ -144,7 +151,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     if report.failed:
         message = _last_line(report)
-        _write("", "uncollectable" if is_missing_package(message) else "failed", message=message)
+        outcome = "uncollectable" if is_missing_package(message) else "failed"
+        _write(_test(report.nodeid), outcome, message=message)
+
+
+def pytest_sessionfinish() -> None:
+    _write("", "finished")
 
 
 def _last_line(report: Any) -> str:

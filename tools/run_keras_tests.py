@@ -5,9 +5,10 @@
     python tools/run_keras_tests.py --append ~/tf/lib/python3.11/site-packages \
                                     --append ~/torch/lib/python3.11/site-packages
 
-A file is a process of its own. One that crashes or hangs is started again without the test that
-did it, so that it costs one test. Many test files import TensorFlow, JAX or torch for reference
-values: without those packages they are uncollectable, `--append` lends them from elsewhere.
+The files of a folder share a process. One that crashes or hangs is started again without the test
+that did it, so that it costs one test. Many test files import TensorFlow, JAX or torch for
+reference values: without those packages they are uncollectable, `--append` lends them from
+elsewhere.
 `--out` keeps the records: several runs with one file, folder by folder, end in the table of all.
 
 tests/keras_exclusions.txt lists the tests that may fail, each with its reason. The exit status is
@@ -28,6 +29,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ class Settings:
     """append: folders for the end of sys.path; timeouts in seconds; only: pytest's -k."""
 
     append: Sequence[str] = ()
-    file_timeout: float = 3600
+    folder_timeout: float = 7200
     test_timeout: float = 300
     only: str | None = None
 
@@ -74,34 +76,42 @@ def test_files(names: Sequence[str]) -> Iterator[str]:
         for name in names or ["."]
         for path in ([src / name] if name.endswith(".py") else (src / name).rglob("*_test.py"))
     }
-    return iter(sorted(f for f in found if not f.startswith(LEFT_OUT)))
+    return iter(sorted((f for f in found if not f.startswith(LEFT_OUT)), key=_by_folder))
 
 
-def run_file(file: str, settings: Settings) -> Records:
-    """The tests of a file, started again after each test that ended the process."""
-    records: Records = {}
+def _by_folder(file: str) -> tuple[str, str]:
+    return os.path.split(file)
+
+
+def run_files(files: Sequence[str], settings: Settings) -> dict[str, Records]:
+    """The tests of each file in one process, started again after each test that ended it."""
+    records: Records = {}  # of `file::test`
     while True:
-        new, status = _run_process(file, settings, done=list(records))
+        new, finished, status = _run_process(files, settings, done=list(records))
         ended = [t for t, r in new.items() if r["outcome"] == "started"]
         for test in ended:
             new[test] |= {"outcome": "crashed", "message": f"the process ended with {status}"}
         records |= new
         if not ended:
-            if not records and status not in (0, 5):  # 5: no test was selected
-                records[""] = {"outcome": "crashed", "message": f"pytest ended with {status}"}
-            return records
+            break
+    if not finished and len(files) > 1:  # it ended between tests: which file is it?
+        return {file: run_files([file], settings)[file] for file in files}
+    if not finished:
+        records[f"{files[0]}::"] = {"outcome": "crashed", "message": f"pytest ended with {status}"}
+    found: dict[str, Records] = {file: {} for file in files}
+    for name, record in records.items():
+        file, _, test = name.partition("::")
+        found[file][test] = record
+    return found
 
 
-def _run_process(file: str, settings: Settings, done: Sequence[str]) -> tuple[Records, int]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "keras_tests_plugin"]
-    command += [
-        "-p",
-        "no:cacheprovider",
-        "--tb=short",
-        "-c",
-        os.devnull,
-        str(keras_folder() / file),
-    ]
+def _run_process(
+    files: Sequence[str], settings: Settings, done: Sequence[str]
+) -> tuple[Records, bool, int]:
+    """What pytest reported, whether it came to its end, and its exit status."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "keras_tests_plugin", "--tb=short"]
+    command += ["-p", "no:cacheprovider", "-c", os.devnull]
+    command += [str(keras_folder() / file) for file in files]
     command += ["-k", settings.only] if settings.only else []
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report")
@@ -110,6 +120,7 @@ def _run_process(file: str, settings: Settings, done: Sequence[str]) -> tuple[Re
         environment = {
             **os.environ,
             "KERAS_BACKEND": "lamella",
+            "KERAS_TESTS_FOLDER": str(keras_folder()),
             "KERAS_TESTS_REPORT": str(report),
             "KERAS_TESTS_DONE": str(Path(folder, "done")),
             "KERAS_TESTS_APPEND": os.pathsep.join(settings.append),
@@ -118,7 +129,7 @@ def _run_process(file: str, settings: Settings, done: Sequence[str]) -> tuple[Re
         }
         try:
             status = subprocess.run(
-                command, env=environment, cwd=folder, timeout=settings.file_timeout,
+                command, env=environment, cwd=folder, timeout=settings.folder_timeout,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -128,7 +139,7 @@ def _run_process(file: str, settings: Settings, done: Sequence[str]) -> tuple[Re
     for record in map(json.loads, lines):  # a failure stays one, whatever is told after it
         if records.get(record["test"], {}).get("outcome") != "failed":
             records[record.pop("test")] = record
-    return records, status
+    return records, records.pop("", None) is not None, status
 
 
 # ---- exclusions --------------------------------------------------------------------------------
@@ -172,6 +183,13 @@ def is_bad(record: dict[str, Any]) -> bool:
     return record["outcome"] == "stale" or COLUMN.get(record["outcome"], "failed") == "failed"
 
 
+def show_bad(file: str, records: Records) -> None:
+    for test, record in records.items():
+        if is_bad(record) or record["outcome"] == "uncollectable":
+            message = record.get("message", "")
+            print(f"{record['outcome']:14}{file}::{test}  {message}", flush=True)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -181,8 +199,8 @@ def parse_arguments() -> argparse.Namespace:
         "--append", action="append", default=[], metavar="SITE_PACKAGES",
         help="a folder for the end of sys.path",
     )  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=1, help="files at a time")
-    parser.add_argument("--file-timeout", type=float, default=3600, help="seconds")
+    parser.add_argument("--jobs", type=int, default=1, help="folders at a time")
+    parser.add_argument("--folder-timeout", type=float, default=7200, help="seconds")
     parser.add_argument("--test-timeout", type=float, default=300, help="seconds")
     parser.add_argument(
         "--out", type=Path, help="a JSON file of records; those of other files in it stay and count"
@@ -193,19 +211,18 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_arguments()
-    settings = Settings(args.append, args.file_timeout, args.test_timeout, args.k)
+    settings = Settings(args.append, args.folder_timeout, args.test_timeout, args.k)
     files, exclusions = list(test_files(args.names)), read_exclusions()
     results: dict[str, Records] = {}
     if args.out and args.out.exists():
         results = json.loads(args.out.read_text(encoding="utf-8"))
+    folders = [list(group) for _, group in groupby(files, os.path.dirname)]
     with ThreadPoolExecutor(args.jobs) as pool:
-        for file, records in zip(files, pool.map(lambda f: run_file(f, settings), files)):
-            apply_exclusions(file, records, exclusions)
-            results[file] = records
-            for test, record in records.items():
-                if is_bad(record) or record["outcome"] == "uncollectable":
-                    message = record.get("message", "")
-                    print(f"{record['outcome']:14}{file}::{test}  {message}", flush=True)
+        for found in pool.map(lambda names: run_files(names, settings), folders):
+            for file, records in found.items():
+                apply_exclusions(file, records, exclusions)
+                show_bad(file, records)
+            results |= found
             if args.out:
                 args.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
     print(table(results))
