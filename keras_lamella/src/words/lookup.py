@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ class Lookup(index_lookup.IndexLookup):
         table = self.lookup_table.found
         if self.invert:
             return self._tokens(flat, keys.shape)
-        found = np.array([table.get(key, -1) for key in flat], np.int64)
+        found = np.array(list(map(table.get, flat, repeat(-1))), np.int64)
         if self.mask_token is not None:
             mask = self._own(np.asarray(self.mask_token)).item()
             found[[key == mask for key in flat]] = self._mask_value
