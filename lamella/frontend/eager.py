@@ -13,7 +13,7 @@ from lamella import indexmap
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
 from lamella.primitive import Primitive
-from lamella.program import Value, program_of
+from lamella.program import Value, is_building, program_of
 from lamella.types import Type, type_of
 
 #: Points from which on a contraction or window is compiled: NumPy takes milliseconds for so many,
@@ -65,10 +65,27 @@ def _compiled(
 
 
 class ConcreteTracer(Tracer):
-    """A Tracer that knows its numbers."""
+    """A Tracer that knows its numbers; where no Program is being built it is as good as them."""
 
     __slots__ = ("array",)
     array: np.ndarray
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if is_building():
+            return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        return getattr(ufunc, method)(*_numbers(inputs), **_numbers(kwargs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if is_building():
+            return super().__array_function__(function, types, args, kwargs)
+        return function(*_numbers(args), **_numbers(kwargs))
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(index) if is_building() else self.array[_numbers(index)]
+
+    def view(self, dtype: Any) -> Any:
+        """The same bits as another dtype of the same width."""
+        return super().view(dtype) if is_building() else self.array.view(dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.array, dtype=dtype)
@@ -99,6 +116,15 @@ class ConcreteTracer(Tracer):
 
     def tolist(self) -> Any:
         return self.array.tolist()
+
+
+def _numbers(x: Any) -> Any:
+    """The arrays of ConcreteTracers in nested lists, tuples and dicts."""
+    if isinstance(x, ConcreteTracer):
+        return x.array
+    if type(x) in (list, tuple):
+        return type(x)(map(_numbers, x))
+    return {key: _numbers(item) for key, item in x.items()} if type(x) is dict else x
 
 
 class EagerTrace(Trace):

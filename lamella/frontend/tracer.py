@@ -64,21 +64,25 @@ def check_alive(tracer: Tracer) -> None:
 
 def _unary(ufunc: np.ufunc) -> Any:
     def operator(self: Tracer) -> Any:
-        return _call(ufunc, self)
+        return self.__array_ufunc__(ufunc, "__call__", self)
 
     return operator
 
 
 def _binary(ufunc: np.ufunc) -> Any:
     def operator(self: Tracer, other: Any) -> Any:
-        return _call(ufunc, self, other) if _is_operand(other) else NotImplemented
+        if not _is_operand(other):
+            return NotImplemented
+        return self.__array_ufunc__(ufunc, "__call__", self, other)
 
     return operator
 
 
 def _reflected(ufunc: np.ufunc) -> Any:
     def operator(self: Tracer, other: Any) -> Any:
-        return _call(ufunc, other, self) if _is_operand(other) else NotImplemented
+        if not _is_operand(other):
+            return NotImplemented
+        return self.__array_ufunc__(ufunc, "__call__", other, self)
 
     return operator
 
@@ -329,7 +333,7 @@ class Tracer(Value):
 
     def conj(self) -> Tracer:
         """The complex conjugate."""
-        return _call(np.conjugate, self)
+        return self.__array_ufunc__(np.conjugate, "__call__", self)
 
     conjugate = conj
 

@@ -132,16 +132,81 @@ def test_derivatives_of_a_loss_computed_after_the_update_are_of_the_new_values()
     near(model.get_weights()[0], between - RATE * slope(between))
 
 
+# ---- tapes outside of steps --------------------------------------------------------------------
+
+
+def test_a_loop_with_a_tape():
+    model, optimizer = linear(), keras.optimizers.SGD(RATE)
+    mean, error, losses = keras.metrics.Mean(), keras.metrics.MeanAbsoluteError(), []
+    for _ in range(2):
+        before = model.get_weights()[0]
+        with GradientTape() as tape:
+            y_pred = model(X, training=True)
+            loss = ops.mean((y_pred - Y) ** 2)
+        (grad,) = tape.gradient(loss, model.trainable_variables)
+        assert isinstance(grad, np.ndarray)
+        near(grad, slope(before))
+        optimizer.apply_gradients(zip([grad], model.trainable_variables))
+        near(model.get_weights()[0], before - RATE * slope(before))
+        # afterwards what was recorded is as good as its numbers
+        mean.update_state(loss)
+        error.update_state(Y, y_pred)
+        losses.append(float(loss))
+        near(float(loss), np.mean((X @ before - Y) ** 2))
+        near(np.sqrt(loss) + 2 * loss[None][0], np.sqrt(float(loss)) + 2 * float(loss))
+        near(ops.softmax(y_pred, axis=0), keras.ops.softmax(X @ before, axis=0))
+        near(np.concatenate([y_pred, Y]), np.concatenate([X @ before, Y]))
+    near(mean.result(), np.mean(losses))
+    near(error.result(), (np.abs(X @ W - Y).mean() + np.abs(X @ before - Y).mean()) / 2)
+
+
+def test_a_tape_outside_of_steps_sees_batch_statistics_move():
+    layer = layers.BatchNormalization(momentum=0.5)
+    layer.build(X.shape)
+    with GradientTape() as tape:
+        out = ops.sum(layer(X, training=True) * Y)
+    near(layer.moving_mean.value, 0.5 * X.mean(axis=0))
+    of_gamma, of_mean = tape.gradient(out, [layer.gamma, layer.moving_mean])
+    near(of_gamma, ((X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + layer.epsilon) * Y).sum(axis=0))
+    assert of_mean is None
+
+
+def test_tapes_outside_of_steps_nest_and_watch():
+    v = keras.Variable(3.0)
+    with GradientTape() as outer:
+        with GradientTape() as inner:
+            cube = v * v * v
+        once = inner.gradient(cube, v)
+    near(outer.gradient(once, v), 18.0)
+    near(once, 27.0)
+    with GradientTape() as tape:
+        x = tape.watch({"a": X, "b": 2.0 * X})
+        out = ops.sum(x["a"] ** 2) + np.sum(np.exp(x["b"]))
+    found = tape.gradient(out, x)
+    near(found["a"], 2 * X)
+    near(found["b"], np.exp(2 * X))
+
+
 def test_errors_of_tapes_say_what_to_do():
-    with pytest.raises(RuntimeError, match="inside train_step"), GradientTape():
-        pass
+    def in_a_function(x):
+        with GradientTape():
+            return x
+
+    with pytest.raises(RuntimeError, match=r"for functions use lamella\.value_and_grad"):
+        lamella.jit(in_a_function)(X)
+    with pytest.raises(RuntimeError, match="inside train_step"):
+        GradientTape().watch(X)
 
     def constant(model, x, y):
         with GradientTape() as tape:
             tape.watch(np.ones(3, "float32"))
 
-    with pytest.raises(TypeError, match="got a constant of type ndarray"):
+    with pytest.raises(TypeError, match="a constant of type ndarray"):
         fit(step_of(constant))
+    with GradientTape() as tape:
+        loss = ops.sum(keras.Variable(X) ** 2)
+    with pytest.raises(TypeError, match=r"`x = tape.watch\(x\)`"):
+        tape.gradient(loss, X)
     with pytest.raises(RuntimeError, match="enter it with `with`"):
         fit(step_of(lambda model, x, y: GradientTape().gradient(x, y)))
 
