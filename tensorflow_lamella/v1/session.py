@@ -52,7 +52,8 @@ class BaseSession:
 
         Args:
             fetches: tensors, operations, variables, their names, in lists, tuples and dicts.
-            feed_dict: numbers for placeholders, or for any other tensor.
+            feed_dict: numbers for placeholders, or for any other tensor; for a tuple of tensors,
+                such as the state of a cell, a tuple of numbers.
 
         Raises:
             InvalidArgumentError: a placeholder is not fed.
@@ -62,6 +63,8 @@ class BaseSession:
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
         leaves, structure = _flatten(fetches)
+        if feed_dict and any(isinstance(k, tuple) for k in feed_dict):
+            feed_dict = _flat_feeds(feed_dict)
         feeds = list(feed_dict) if feed_dict else []
         key = (structure, *map(_key, leaves), None, *map(_key, feeds), self.graph.version)
         found = self._plans.get(key)
@@ -258,6 +261,20 @@ def _flatten(fetches: Any) -> tuple[list[Any], Any]:
         if x is None:
             raise TypeError("Fetch argument None has invalid type <class 'NoneType'>")
     return leaves, structure
+
+
+def _flat_feeds(feeds: dict[Any, Any]) -> dict[Any, Any]:
+    """`{state: numbers}` of a tuple of tensors as one entry for each of them."""
+    flat: dict[Any, Any] = {}
+    for key, value in feeds.items():
+        if not isinstance(key, tuple):
+            flat[key] = value
+            continue
+        if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != len(key):
+            raise ValueError(f"a value for each of the {len(key)} tensors of {key!r} is expected, "
+                             f"{value!r} was given")  # fmt: skip
+        flat |= _flat_feeds(dict(zip(key, value)))
+    return flat
 
 
 def _key(x: Any) -> Hashable:

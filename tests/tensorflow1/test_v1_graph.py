@@ -397,3 +397,16 @@ def test_a_name_that_nobody_has_is_an_attribute_error(tf):
 def test_the_engine_is_left_as_it_was(tf):
     started(tf)
     assert float(lamella.jit(lambda x: x * 2)(np.float32(3.0))) == 6.0
+
+
+def test_the_state_of_a_cell_is_fed_and_fetched_as_a_tuple(tf):
+    """Recurrent networks trained in windows: feed_dict={initial_state: last_state}."""
+    start = tf.nn.rnn_cell.BasicLSTMCell(2).zero_state(1, tf.float32)
+    after = tf.nn.rnn_cell.LSTMStateTuple(start.c + 1.0, start.h + 2.0)
+    with started(tf) as session:
+        state = session.run(after)
+        state = session.run(after, {start: state})
+        assert state.c.tolist() == [[2.0, 2.0]]
+        assert state.h.tolist() == [[4.0, 4.0]]
+        with pytest.raises(ValueError, match="a value for each of the 2 tensors"):
+            session.run(after, {start: (1.0,)})
