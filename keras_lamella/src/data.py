@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import optree
@@ -20,8 +20,21 @@ from lamella.types import type_of
 BLOCK_SECONDS = 0.1
 
 
+class Epoch(Protocol):
+    """One pass over the data of an adapter, in Blocks.
+
+    An adapter that has a method `epoch()` which makes one is read through it.
+    """
+
+    def available(self, steps: int) -> int:
+        """How many of the next `steps` steps there are: less than `steps` at the end only."""
+
+    def take(self, steps: int) -> Any:
+        """At least one step and at most `steps`, of which there are as many: a Block or a batch."""
+
+
 class BlockIterator(EpochIterator):
-    """Keras's EpochIterator; array data comes as `(first step, last step, Blocks)`.
+    """Keras's EpochIterator; data that is in arrays comes as `(first step, last step, Blocks)`.
 
     They have `steps_per_execution` steps where `every_batch` is set (a callback wants to see each
     batch), else as many as take BLOCK_SECONDS. No Block takes much longer.
@@ -29,6 +42,7 @@ class BlockIterator(EpochIterator):
 
     every_batch = True
     _pace = 1  # steps that take BLOCK_SECONDS, as far as is known
+    _epoch: Epoch | None = None  # under way, where an epoch ends after `steps_per_epoch`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -36,8 +50,18 @@ class BlockIterator(EpochIterator):
             raise ValueError("the data has no rows: its arrays have shapes (0, ...)")
 
     def __iter__(self) -> Iterator[Any]:
+        adapter = self.data_adapter
+        if hasattr(adapter, "epoch"):
+            return self._executions(adapter.epoch)
         arrays = self._plain_arrays()
-        return super().__iter__() if arrays is None else self._executions(arrays)
+        if arrays is None:
+            return super().__iter__()
+        return self._executions(lambda: ArrayEpoch(adapter, arrays))
+
+    def reset(self) -> None:
+        """Begin anew with the data."""
+        super().reset()
+        self._epoch = None
 
     def _plain_arrays(self) -> Any:
         """The data as nested NumPy arrays of floatx and other numbers, or None."""
@@ -48,42 +72,75 @@ class BlockIterator(EpochIterator):
             self._arrays = _numpy_arrays(adapter)
         return self._arrays
 
-    def _executions(self, data: Any) -> Iterator[tuple[int, int, Iterator[Block]]]:
-        adapter, at_once = self.data_adapter, self.steps_per_execution
-        adapter.on_epoch_begin()
-        leaves, structure = optree.tree_flatten(data)
-        rows = _order(adapter)
-        total = -(-adapter._num_samples // adapter.batch_size)
-
-        def block(step: int, steps: int, batch: int) -> Block:
-            start = step * adapter.batch_size
-            chosen = None
-            if rows is not None:
-                chosen = rows[start : start + steps * batch].reshape(steps, batch)
-            return Block(tuple(leaves), structure, batch, steps, chosen, start)
-
-        step = 0
-        while step < total:
-            steps = at_once
-            if not self.every_batch:
-                steps = min(max(at_once, self._pace // at_once * at_once), total - step)
-            end = step + steps
-            yield step, end - 1, self._blocks(block, step, min(end, total))
-            step = end
-        adapter.on_epoch_end()
-
-    def _blocks(self, block: Callable[..., Block], step: int, end: int) -> Iterator[Block]:
-        """The steps from `step` to `end`, while they are being run."""
-        adapter = self.data_adapter
-        full = adapter._num_samples // adapter.batch_size
-        while step < min(end, full):
-            steps = min(self._pace, min(end, full) - step)
-            begin = time.perf_counter()
-            yield block(step, steps, adapter.batch_size)
-            self._pace = _next_pace(steps, time.perf_counter() - begin)
+    def _executions(self, begin: Callable[[], Epoch]) -> Iterator[tuple[int, int, Iterator[Any]]]:
+        self.data_adapter.on_epoch_begin()
+        limit, step = self.steps_per_epoch, 0
+        if limit is None or self._epoch is None:
+            self._epoch = begin()
+        epoch = self._epoch
+        while limit is None or step < limit:
+            wanted = self._steps() if limit is None else min(self._steps(), limit - step)
+            start = time.perf_counter()
+            steps = epoch.available(wanted)
+            if steps == 0:
+                break
+            seconds = (time.perf_counter() - start) / steps
+            yield step, step + steps - 1, self._blocks(epoch, steps, seconds)
             step += steps
-        if step < end:
-            yield block(full, 1, adapter.partial_batch_size)
+        if limit is None:
+            self._num_batches = step
+        elif step < limit:
+            self._interrupted_warning()
+        if limit is None or step < limit or not epoch.available(1):
+            self._epoch = None
+        self.data_adapter.on_epoch_end()
+
+    def _steps(self) -> int:
+        """The steps of the next execution."""
+        at_once = self.steps_per_execution
+        return at_once if self.every_batch else max(at_once, self._pace // at_once * at_once)
+
+    def _blocks(self, epoch: Epoch, steps: int, seconds: float) -> Iterator[Any]:
+        """The next `steps` steps, while they are being run; reading one took `seconds`."""
+        while steps:
+            start = time.perf_counter()
+            block = epoch.take(min(self._pace, steps))
+            yield block
+            taken = block.steps if isinstance(block, Block) else 1
+            if taken > 1 or self._pace == 1:  # one is the last, smaller batch of an epoch
+                spent = time.perf_counter() - start + taken * seconds
+                self._pace = _next_pace(taken, spent)
+            steps -= taken
+
+
+class ArrayEpoch:
+    """An epoch of array data: batches by row numbers, or one after the other."""
+
+    def __init__(self, adapter: ArrayDataAdapter, data: Any) -> None:
+        leaves, self._structure = optree.tree_flatten(data)
+        self._arrays = tuple(leaves)
+        self._rows = _order(adapter)
+        self._batch, self._partial = adapter.batch_size, adapter.partial_batch_size
+        self._full = adapter._num_samples // adapter.batch_size
+        self._left = -(-adapter._num_samples // adapter.batch_size)
+        self._step = 0
+
+    def available(self, steps: int) -> int:
+        """See Epoch."""
+        return min(steps, self._left)
+
+    def take(self, steps: int) -> Block:
+        """See Epoch."""
+        batch, start = self._batch, self._step * self._batch
+        steps = min(steps, self._full - self._step)
+        if steps == 0:
+            batch, steps = self._partial, 1
+        rows = self._rows
+        if rows is not None:
+            rows = rows[start : start + steps * batch].reshape(steps, batch)
+        self._step += steps
+        self._left -= steps
+        return Block(self._arrays, self._structure, batch, steps, rows, start)
 
 
 def _numpy_arrays(adapter: ArrayDataAdapter) -> Any:

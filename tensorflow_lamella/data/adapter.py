@@ -16,6 +16,8 @@ from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 
 from tensorflow_lamella.data.dataset import INFINITE, Dataset
+from tensorflow_lamella.data.epochs import RowEpoch, StreamEpoch, readable
+from tensorflow_lamella.data.rows import Batches
 
 
 class DatasetAdapter(DataAdapter):
@@ -24,6 +26,23 @@ class DatasetAdapter(DataAdapter):
     def __init__(self, dataset: Dataset, class_weight: Any = None) -> None:
         self.dataset = dataset
         self._class_weight = class_weight
+        self._whole: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def epoch(self) -> RowEpoch | StreamEpoch:
+        """One pass, for the training loop."""
+        source = self.dataset.source()
+        if isinstance(source, Batches) and self._class_weight is None:
+            kinds = {a.dtype.kind for a in source.rows.arrays}
+            if kinds <= set("fiub"):
+                return RowEpoch(source, self._arrays)
+        return StreamEpoch(map(self._weighted, source))
+
+    def _arrays(self, batches: Batches) -> tuple[np.ndarray, ...]:
+        """The arrays of a dataset as kernels read them, of which no second copy is made."""
+        for array in batches.rows.arrays:
+            if id(array) not in self._whole:
+                self._whole[id(array)] = array, readable(array)
+        return tuple(self._whole[id(array)][1] for array in batches.rows.arrays)
 
     def get_numpy_iterator(self) -> Iterator[Any]:
         """The batches as nested arrays."""

@@ -30,7 +30,7 @@ from tensorflow_lamella.data.elements import (
     spec_of,
 )
 from tensorflow_lamella.data.iterator import DatasetIterator, Options, check_not_traced
-from tensorflow_lamella.data.rows import Batches, Rows, kept
+from tensorflow_lamella.data.rows import Batches, Rows, kept, mapped
 from tensorflow_lamella.errors import InvalidArgumentError
 from tensorflow_lamella.names import export, put
 from tensorflow_lamella.ops import random as random_ops
@@ -288,7 +288,7 @@ class Dataset:
 
         def make() -> Any:
             if not found:
-                found.append(kept(list(self.elements())))
+                found.append(kept(self.source()))
             return found[0]
 
         return Dataset(make, self._count, self._spec)
@@ -299,7 +299,7 @@ class Dataset:
             name: Any = None, **unused: Any) -> Dataset:  # fmt: skip
         """`map_func` of every element; compiled, one element after the other."""
         f = Mapped(map_func)
-        return Dataset(lambda: map(f, self.elements()), self._count)  # goes on after an error
+        return Dataset(lambda: mapped(self.source(), f), self._count)
 
     def filter(self, predicate: Any, name: Any = None) -> Dataset:
         """The elements for which `predicate` is true."""

@@ -83,6 +83,7 @@ class Mapped:
     def __init__(self, f: Callable[..., Any]) -> None:
         self._python = getattr(f, "python_function", f)
         self._compiled: Function | None = Function(self._python)
+        self.together: dict[bool, Any] = {}  # how many elements are mapped at once
 
     def __call__(self, element: Any) -> Any:
         """The result as an element."""
@@ -93,6 +94,14 @@ class Mapped:
             except (TypeError, NotImplementedError, Unsupported, InvalidArgumentError):
                 self._compiled = None
         return _result(self._python(*as_tensors(args)))
+
+    def traced(self, element: Any) -> Any:
+        """The result on Tracers, as tensors."""
+        if self._compiled is None:
+            raise TypeError("it is plain Python")
+        args = element if type(element) is tuple else (element,)
+        out = self._compiled(*as_tensors(args))
+        return tuple(out) if isinstance(out, list) and _holds_tensors(out) else out
 
 
 def _is_numeric(args: Any) -> bool:

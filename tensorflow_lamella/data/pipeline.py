@@ -84,12 +84,17 @@ def _pad_column(column: tuple[np.ndarray, ...], shape: Any, value: Any) -> np.nd
 def shuffled(stream: Stream, size: int, rng: np.random.Generator) -> Stream:
     """Elements drawn at random from a buffer of `size`, which is refilled from the stream."""
     buffer = list(itertools.islice(stream, size))
-    for item in stream:
-        i = int(rng.integers(len(buffer)))
+    for i, item in zip(_places(size, rng), stream):
         buffer[i], item = item, buffer[i]
         yield item
     for i in rng.permutation(len(buffer)):
         yield buffer[i]
+
+
+def _places(size: int, rng: np.random.Generator) -> Iterator[int]:
+    """Random numbers below `size` without end, drawn many at a time."""
+    while True:
+        yield from rng.integers(size, size=min(size, 4096)).tolist()
 
 
 def repeated(make: Callable[[], Stream], count: int | None) -> Stream:

@@ -44,7 +44,7 @@ def _as_matrix(self: Any, columns: Any = None) -> Any:
 
 def _append(self: Any, other: Any, ignore_index: bool = False, **unused: Any) -> Any:
     """A new frame or series with the rows of `other` at its end."""
-    import pandas
+    import pandas  # type: ignore[import-untyped]
 
     if isinstance(other, dict) or (isinstance(other, pandas.Series) and self.ndim == 2):
         other = pandas.DataFrame([other])
