@@ -124,7 +124,7 @@ class Lowering:
                   last_read: dict[Value, int]) -> None:  # fmt: skip
         control = _CONTROL.get(eq.primitive.name)
         if control is not None:
-            control(self, eq)
+            control(self, eq, targets)
         elif "alias" in eq.primitive.traits:
             self.buffer[eq.results[0]] = self.buffer[eq.operands[0]]
         else:
@@ -169,14 +169,14 @@ class Lowering:
 
     # ---- control flow ----------------------------------------------------------------------------
 
-    def _scan(self, eq: Equation) -> None:
+    def _scan(self, eq: Equation, targets: dict[Value, Buffer]) -> None:
         """scan -> Loop: carries are double buffered, slices of xs and ys are windows."""
         body, length = eq.attrs["body"], eq.attrs["length"]
         n_consts, n_carry = eq.attrs["n_consts"], eq.attrs["n_carry"]
         reverse = eq.attrs["reverse"]
         operands = [self.buffer[v] for v in eq.operands]
         carry = [self._pair(v.type.nbytes) for v in body.outputs[:n_carry]]
-        stacked = [Buffer(v.type.nbytes) for v in eq.results[n_carry:]]
+        stacked = [targets.get(v) or Buffer(v.type.nbytes) for v in eq.results[n_carry:]]
         for buffer, init in zip(carry, operands[n_consts : n_consts + n_carry]):
             self.emit(Copy(buffer, init, buffer.nbytes))
         xs = [self._window(b, v) for b, v in
@@ -196,7 +196,7 @@ class Lowering:
             self.emit(Loop(length, self.capture(emit_body)[0]))
         self.buffer.update(zip(eq.results, [*carry, *stacked]))
 
-    def _while(self, eq: Equation) -> None:
+    def _while(self, eq: Equation, targets: dict[Value, Buffer]) -> None:
         """while_loop -> While with double buffered carries."""
         n_test, n_body = eq.attrs["n_cond_consts"], eq.attrs["n_body_consts"]
         operands = [self.buffer[v] for v in eq.operands]
@@ -219,9 +219,9 @@ class Lowering:
         self.emit(While(test, flag, body))
         self.buffer.update(zip(eq.results, carry))
 
-    def _switch(self, eq: Equation) -> None:
+    def _switch(self, eq: Equation, targets: dict[Value, Buffer]) -> None:
         index, *operands = (self.buffer[v] for v in eq.operands)
-        results = [Buffer(v.type.nbytes) for v in eq.results]
+        results = [targets.get(v) or Buffer(v.type.nbytes) for v in eq.results]
         branches = []
         for k in range(eq.attrs["n"]):
             body = eq.attrs[f"branch{k}"]
