@@ -18,12 +18,15 @@ from tensorflow_lamella.names import export, put
 
 FixedLenFeature = namedtuple("FixedLenFeature", "shape dtype default_value", defaults=[None])
 put(FixedLenFeature, "io.FixedLenFeature")
+put(FixedLenFeature, "FixedLenFeature", version=1)
 VarLenFeature = namedtuple("VarLenFeature", "dtype")
 put(VarLenFeature, "io.VarLenFeature")
+put(VarLenFeature, "VarLenFeature", version=1)
 FixedLenSequenceFeature = namedtuple(
     "FixedLenSequenceFeature", "shape dtype allow_missing default_value", defaults=[False, None]
 )
 put(FixedLenSequenceFeature, "io.FixedLenSequenceFeature")
+put(FixedLenSequenceFeature, "FixedLenSequenceFeature", version=1)
 
 
 class _List:

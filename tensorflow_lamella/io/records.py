@@ -11,7 +11,7 @@ import numpy as np
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.errors import DataLossError
 from tensorflow_lamella.io.files import path_of
-from tensorflow_lamella.names import export
+from tensorflow_lamella.names import export, put
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli, reflected
 
@@ -92,6 +92,16 @@ class TFRecordWriter:
 
     def __exit__(self, *error: Any) -> None:
         self.close()
+
+
+put(TFRecordWriter, "python_io.TFRecordWriter", version=1)
+
+
+@export("io.tf_record_iterator", "python_io.tf_record_iterator", version=1)
+def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
+    """The records of a file; DataLossError where it is cut off or damaged."""
+    with open(path_of(path), "rb") as stream:
+        yield from read(stream)
 
 
 class Column:

@@ -7,7 +7,7 @@ graph session variables variable_scope inputs recorder random gradients control_
 functions internal checks image nn rnn_cell rnn layers losses metrics initializers
 python_ops app mode
 summary datasets train.optimizers train.schedules train.saver train.monitored
-contrib.framework contrib.layers contrib.others estimator
+contrib.framework contrib.layers contrib.others contrib.projector estimator
 """.split()
 
 for _part in PARTS:

@@ -18,7 +18,7 @@ from tensorflow_lamella.v1.tensor import GraphTensor
 from tensorflow_lamella.v1.variables import host_operation
 
 
-@export("data.Dataset", version=1)
+@export("data.Dataset", "contrib.data.Dataset", version=1)
 class GraphDataset:
     """tf.data.Dataset while a graph is built: a recipe, made a dataset when an iterator begins.
 
@@ -146,7 +146,7 @@ def _file_dataset(name: str) -> None:
         return _Files(name, args, kwargs)
 
     make.__doc__ = f"tf.data.{name}."
-    export(f"data.{name}", version=1)(make)
+    export(f"data.{name}", f"contrib.data.{name}", version=1)(make)
 
 
 class _Files(GraphDataset):
@@ -217,7 +217,7 @@ class GraphIterator:
         return optree.tree_unflatten(structure, op.outputs)
 
 
-@export("data.Iterator", version=1)
+@export("data.Iterator", "contrib.data.Iterator", version=1)
 class Iterator:
     """Makes iterators that several datasets can begin."""
 

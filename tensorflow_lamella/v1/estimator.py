@@ -56,7 +56,7 @@ class EstimatorSpec:
         self.evaluation_hooks = list(evaluation_hooks or ())
 
 
-@export("estimator.RunConfig", version=1)
+@export("estimator.RunConfig", "contrib.learn.RunConfig", version=1)
 class RunConfig(Options):
     """Options of an Estimator; `model_dir` and `tf_random_seed` are used."""
 

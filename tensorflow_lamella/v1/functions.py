@@ -49,6 +49,7 @@ RENAMED: dict[str, str] = {
     "strings.join": "string_join", "strings.to_number": "string_to_number",
     "strings.substr": "substr", "strings.regex_replace": "regex_replace",
     "strings.as_string": "as_string", "io.decode_raw": "decode_raw", "io.decode_csv": "decode_csv",
+    "io.parse_example": "parse_example", "io.parse_single_example": "parse_single_example",
     "io.read_file": "read_file", "io.write_file": "write_file",
     "io.matching_files": "matching_files",
     "io.encode_base64": "encode_base64", "io.decode_base64": "decode_base64",

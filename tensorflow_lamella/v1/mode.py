@@ -212,7 +212,8 @@ def reset() -> None:
     reset_default_graph()
 
 
-@export("enable_eager_execution", "compat.v1.enable_eager_execution", version=1)
+@export("enable_eager_execution", "compat.v1.enable_eager_execution",
+        "contrib.eager.enable_eager_execution", version=1)  # fmt: skip
 def enable_eager_execution(*args: Any, **kwargs: Any) -> None:
     """Compute at once, without graphs; ValueError where the graph has operations already."""
     from tensorflow_lamella.v1.graph import get_default_graph

@@ -410,3 +410,38 @@ def test_the_state_of_a_cell_is_fed_and_fetched_as_a_tuple(tf):
         assert state.h.tolist() == [[4.0, 4.0]]
         with pytest.raises(ValueError, match="a value for each of the 2 tensors"):
             session.run(after, {start: (1.0,)})
+
+
+def test_the_projector_is_told_what_to_show(tf, tmp_path):
+    """Embeddings of MNIST in TensorBoard: projector.visualize_embeddings(writer, config)."""
+    projector = tf.contrib.tensorboard.plugins.projector
+    config = projector.ProjectorConfig()
+    shown = config.embeddings.add()
+    shown.tensor_name, shown.metadata_path = "images:0", "labels.tsv"
+    shown.sprite.image_path = "digits.png"
+    shown.sprite.single_image_dim.extend([28, 28])
+    writer = tf.summary.FileWriter(str(tmp_path))
+    projector.visualize_embeddings(writer, config)
+    lines = (tmp_path / "projector_config.pbtxt").read_text().split("\n")
+    assert lines[0] == "embeddings {"
+    assert '  tensor_name: "images:0"' in lines
+    assert lines.count("    single_image_dim: 28") == 2
+
+
+def test_records_under_the_names_of_tensorflow_1(tf, tmp_path):
+    """MNIST as TFRecords: python_io.TFRecordWriter, parse_single_example, FixedLenFeature."""
+    path = str(tmp_path / "a.tfrecords")
+    with tf.python_io.TFRecordWriter(path) as writer:
+        for k in range(3):
+            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[k]))
+            example = tf.train.Example(features=tf.train.Features(feature={"label": feature}))
+            writer.write(example.SerializeToString())
+    assert len(list(tf.python_io.tf_record_iterator(path))) == 3
+
+    def parse(record):
+        return tf.parse_single_example(record, {"label": tf.FixedLenFeature([], tf.int64)})
+
+    data = tf.contrib.data.TFRecordDataset(path).map(parse).batch(3)
+    with tf.Session() as session:
+        found = session.run(data.make_one_shot_iterator().get_next())
+    assert found["label"].tolist() == [0, 1, 2]
