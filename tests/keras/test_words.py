@@ -198,15 +198,24 @@ class Equal(layers.Layer):
         return (np.squeeze(x, -1) == "d")[:, None].astype("float32")
 
 
-@pytest.mark.parametrize("layer", [Lengths, Equal])
+class Methods(layers.Layer):
+    """Methods and attributes of arrays."""
+
+    def call(self, x):
+        return x.reshape(-1, 1).T.astype("S").T.astype("U").view("uint32")[:, :1]
+
+
+@pytest.mark.parametrize("layer", [Lengths, Equal, Methods])
 def test_layers_that_look_at_words_see_each_batch(layer) -> None:
     inputs = keras.Input((1,), dtype="string")
     out = keras.layers.Lambda(lambda x: layer()(x), output_shape=(1,), dtype="float32")
     model = keras.Model(inputs, out(inputs))
     model.compile("sgd", "mse", jit_compile=False)
-    expected = {Lengths: [[3], [1], [2]], Equal: [[0], [1], [0]]}[layer]
+    codes = [[97], [100], [97]]
+    expected = {Lengths: [[3], [1], [2]], Equal: [[0], [1], [0]], Methods: codes}[layer]
     x = column("abc", "d", "ae").astype(object)
     np.testing.assert_array_equal(model.predict(x, batch_size=1, verbose=0), expected)
+    assert is_compiled(model.predict_function) == (layer is not Lengths)
 
 
 def test_words_and_numbers_crossed_are_computed_in_eager_steps() -> None:

@@ -30,6 +30,14 @@ class Words(NDArrayOperatorsMixin):
         self.shape, self.dtype, self.ndim = value.shape, value.dtype, value.ndim
         self.recipe, self.compute = recipe, compute
 
+    def __getattr__(self, name: str) -> Any:
+        found = None if name.startswith("__") else getattr(np.ndarray, name, None)
+        if found is None:
+            raise AttributeError(f"words have no attribute {name!r}")
+        if callable(found):
+            return lambda *args, **kwargs: self.compute(found, (self, *args), kwargs)
+        return self.compute(getattr, (self, name), {})
+
     def __len__(self) -> int:
         return len(self.value)
 
