@@ -55,6 +55,7 @@ UPWARD = {
 #: and control flow.
 NAMES_PRIMITIVES = {
     "lamella/passes/compact.py",  # scatters become smaller scatters
+    "lamella/passes/crop.py",  # what each reads of its operands
     "lamella/passes/dead.py",  # results of scan and switch
     "lamella/passes/simplify.py",
     "lamella/passes/squeeze.py",

@@ -41,7 +41,7 @@ MIN_SIZE = 4
 #: Filters that do not fit the cache are read for so many tiles at once.
 MIN_TILES = 16
 #: Bytes of V and M of a band: they stay in the second-level cache.
-BAND_BYTES = 64 << 10
+BAND_BYTES = 240 << 10
 MAX_BAND_BYTES = 384 << 10
 MAX_BOX_BYTES = 256 << 10
 

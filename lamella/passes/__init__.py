@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lamella.passes.compact import compact
+from lamella.passes.crop import crop
 from lamella.passes.dead import eliminate_dead
 from lamella.passes.deduplicate import deduplicate
 from lamella.passes.fuse import fuse
@@ -21,6 +22,8 @@ PIPELINE: list[Callable[[Program], Program]] = [
     inline_calls,  # calls are their bodies; from here on control flow is scan, while and switch
     eliminate_dead,  # before simplify, which need not look at what nobody reads
     simplify,  # the rewrite table; constants fold
+    eliminate_dead,
+    crop,  # no ends of arrays that nobody reads
     squeeze,  # no loops over axes of size 1
     deduplicate,  # equal equations become one
     compact,  # gradients of tables without the rows that nobody touches
