@@ -45,7 +45,7 @@ class Jitted:
         self._compiled: dict[Hashable, Compiled] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, structure = optree.tree_flatten((args, kwargs))
+        leaves, structure = _flatten((args, kwargs))
         if any(isinstance(x, Tracer) for x in leaves):
             return self._f(*args, **kwargs)
         arrays, signature = _signature(leaves)
@@ -63,7 +63,7 @@ class Jitted:
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """The Program of the function for these arguments; `print` it to read it."""
-        leaves, structure = optree.tree_flatten((args, kwargs))
+        leaves, structure = _flatten((args, kwargs))
         return self._trace(leaves, structure)[0]
 
     def _trace(self, leaves: Sequence[Any], structure: Any) -> tuple[Program, Any]:
@@ -100,7 +100,7 @@ class Jitted:
         donated: dict[int, int] = {}
         position = 0
         for k, arg in enumerate(args):
-            for leaf in filter(is_array, optree.tree_leaves(arg)):
+            for leaf in filter(is_array, _flatten(arg)[0]):
                 t = Type(leaf.shape, dtype_of(leaf.dtype))
                 match = next((j for j, u in free if u == t), None) if k in self._donate else None
                 if match is not None:
@@ -126,7 +126,8 @@ def jit(f: F | None = None, *, donate_argnums: int | Sequence[int] = ()) -> Any:
     compiled anew, so pass numbers that change as arrays (`np.float32(0.1)`).
 
     Args:
-        f: uses NumPy, and the functions of `lamella`; without side effects.
+        f: uses NumPy, and the functions of `lamella`; without side effects. Keras variables among
+            its arguments are their arrays.
         donate_argnums: positions of arguments whose arrays may be overwritten by results of the
             same type (parameters and optimizer state in a training step).
 
@@ -147,6 +148,16 @@ def jit(f: F | None = None, *, donate_argnums: int | Sequence[int] = ()) -> Any:
         return functools.partial(jit, donate_argnums=donate_argnums)
     numbers = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
     return Jitted(f, numbers)
+
+
+def _flatten(args: Any) -> tuple[list[Any], Any]:
+    """The leaves and the structure; what has a `__lamella_array__`, such as a variable, as that."""
+    leaves, structure = optree.tree_flatten(args)
+    return [x.__lamella_array__() if _is_variable(x) else x for x in leaves], structure
+
+
+def _is_variable(x: Any) -> bool:
+    return not isinstance(x, np.ndarray) and hasattr(x, "__lamella_array__")
 
 
 def is_array(x: Any) -> bool:

@@ -61,6 +61,9 @@ class Variable(KerasVariable):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype)
 
+    def __lamella_array__(self) -> Any:
+        return self.value
+
     def owned(self) -> np.ndarray:
         """The array, for writing in place: a copy of it first if anybody else holds it."""
         if sys.getrefcount(self._array) > 2:

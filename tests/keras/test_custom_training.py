@@ -132,6 +132,27 @@ def test_derivatives_of_a_loss_computed_after_the_update_are_of_the_new_values()
     near(model.get_weights()[0], between - RATE * slope(between))
 
 
+def test_variables_are_arguments_of_a_compiled_function():
+    model, optimizer = linear(), keras.optimizers.SGD(RATE, momentum=0.9)
+    optimizer.build(model.trainable_variables)
+
+    @lamella.jit
+    def step(weights, state, x, y):
+        def loss_of(weights):
+            y_pred, _ = model.stateless_call(weights, [], x)
+            return ops.mean((y_pred - y) ** 2)
+
+        loss, grads = lamella.value_and_grad(loss_of)(weights)
+        return loss, *optimizer.stateless_apply(state, grads, weights)
+
+    _, weights, state = step(model.trainable_variables, optimizer.variables, X, Y)
+    near(model.get_weights()[0], W)
+    near(weights[0], W - RATE * slope(W))
+    optimizer.apply([slope(W)], model.trainable_variables)
+    for ours, variable in zip(state, optimizer.variables):
+        near(ours, variable)
+
+
 # ---- tapes outside of steps --------------------------------------------------------------------
 
 
