@@ -6,13 +6,14 @@ worlds; what differs between them is unknown. Values that follow from constants 
 numbers (`tf.shape(x)[0] * 2`), so shapes computed from shapes come out right.
 
 Where an operation does not work with the stand-ins (a batch of unknown size meets a state of 32
-rows), the sizes that it meets are tried for the unknown ones.
+rows), the sizes that it meets are tried for the unknown ones; after them shapes are supposed of
+single placeholders (`tf.placeholder(tf.float32)` may be rows of 784, the labels beside it of 10).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import optree
@@ -27,17 +28,25 @@ from tensorflow_lamella.core.shape import TensorShape, known_sizes
 from tensorflow_lamella.errors import InvalidArgumentError
 
 
+Supposed: TypeAlias = tuple[int | None, ...]
+
+
 class World(NamedTuple):
-    """Every unknown size is `size`, every unknown rank is `rank`."""
+    """Every unknown size is `size`, every unknown rank is `rank`.
+
+    `supposed` has shapes of placeholders for which that does not hold, by the operation's number.
+    """
 
     size: int
     rank: int
+    supposed: tuple[tuple[int, Supposed], ...] = ()
 
 
 USUAL = (World(120, 0), World(240, 0))
 _RANKED = tuple(World(size, rank) for rank in (1, 2, 4) for size in (120, 240))
 _SMALL = 4096  # elements up to which numbers are kept
 _TRIED = 12  # sizes
+_SUPPOSED = 3  # placeholders
 _MOST = 1 << 22  # elements of stand-ins with numbers
 
 
@@ -96,6 +105,7 @@ def settle(op: Any) -> tuple[World, Sequence[Any]]:
     for world in _worlds(op):
         found = results(op, world)
         if not any(isinstance(v, Failure) for v in found):
+            op.settled = world
             return world, found
         error = error or next(v.error for v in found if isinstance(v, Failure))
     raise error  # type: ignore[misc]
@@ -108,10 +118,10 @@ def static_type(tensor: Any) -> tuple[np.dtype, TensorShape]:
     found = [v for w in worlds if not isinstance(v := value(tensor, w), Failure)]
     if found:
         return found[0].dtype, _joined([v.shape for v in found])
-    for world in _worlds(tensor.op):
-        v = value(tensor, world)
+    for v in tensor.worlds.values():  # `settle` found one
         if not isinstance(v, Failure):
-            return v.dtype, TensorShape(None if tensor.op.ranked else v.shape)
+            known = None if tensor.op.ranked or tensor.op.settled.supposed else v.shape
+            return v.dtype, TensorShape(known)
     raise value(tensor, USUAL[0]).error
 
 
@@ -121,9 +131,46 @@ def _worlds(op: Any) -> Iterator[World]:
         yield USUAL[0]
         return
     yield from (*USUAL, *_RANKED) if op.ranked else USUAL
+    before = list(dict.fromkeys(t.op.settled for t in op.sources if t.op.settled.supposed))
+    yield from before
     for size in _sizes_met(op):
         for rank in (0, 1, 2, 4) if op.ranked else (0,):
             yield World(size, rank)
+    yield from _supposing(op, before)
+
+
+def _supposing(op: Any, before: Sequence[World]) -> Iterator[World]:
+    """Worlds in which one more placeholder has a shape of its own."""
+    open_ = [o for o in _ancestors(op) if o.kind == "placeholder" and _is_open(o)]
+    settled = [t.op.settled for t in op.sources]
+    sizes = _sizes_met(op)
+    for base in dict.fromkeys([*before, *settled]):
+        for placeholder in open_[:_SUPPOSED]:
+            if placeholder.number not in dict(base.supposed):
+                for shape in _shapes(_declared_shape(placeholder), sizes):
+                    supposed = (*base.supposed, (placeholder.number, shape))
+                    yield base._replace(supposed=supposed)
+
+
+def _declared_shape(placeholder: Any) -> TensorShape:
+    return placeholder.attributes["types"][0][1]
+
+
+def _is_open(placeholder: Any) -> bool:
+    """Is the rank unknown, or more than one size?"""
+    shape = _declared_shape(placeholder)
+    return shape.rank is None or known_sizes(shape).count(None) > 1
+
+
+def _shapes(shape: TensorShape, sizes: Sequence[int]) -> Iterator[Supposed]:
+    """What a placeholder of an open shape may be."""
+    if shape.rank is None:
+        yield from ((), (None,), (None, None))
+        yield from ((None, size) for size in sizes)
+        return
+    known = known_sizes(shape)
+    last = max(i for i, d in enumerate(known) if d is None)
+    yield from ((*known[:last], size, *known[last + 1 :]) for size in sizes)
 
 
 def _sizes_met(op: Any) -> list[int]:
@@ -233,6 +280,12 @@ def _number(known: Any, world: World) -> Any:
     return np.full(known.shape, world.size, known.dtype) if small else known
 
 
+def _placeholder(op: Any, world: World) -> Sequence[Any]:
+    ((dtype, shape),) = op.attributes["types"]
+    supposed = dict(world.supposed).get(op.number)
+    return [stand_in(shape if supposed is None else TensorShape(supposed), dtype, world)]
+
+
 def _declared(op: Any, world: World) -> Sequence[Any]:
     return [stand_in(shape, dtype, world) for dtype, shape in op.attributes["types"]]
 
@@ -243,7 +296,7 @@ def _like(op: Any, world: World) -> Sequence[Any]:
 
 #: "call" applies a function; "declared" says its types; "like" has those of its sources.
 RULES: dict[str, Callable[[Any, World], Sequence[Any]]] = {
-    "call": _call, "placeholder": _declared, "declared": _declared, "host": _declared,
+    "call": _call, "placeholder": _placeholder, "declared": _declared, "host": _declared,
     "variable": _declared, "default": _declared, "gradients": _like, "assign": _like,
     "update": _like, "argument": _like, "cond": _like, "while": _like, "none": lambda op, world: [],
 }  # fmt: skip

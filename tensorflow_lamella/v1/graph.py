@@ -16,6 +16,7 @@ import optree
 
 from tensorflow_lamella.core import state
 from tensorflow_lamella.names import export
+from tensorflow_lamella.v1.abstract import USUAL
 
 _NAME = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
 
@@ -48,6 +49,7 @@ class Operation:
         self.fixed = all(t.op.fixed for t in inputs)  # no size of the outputs is unknown
         self.ranked = any(t.op.ranked for t in inputs)  # a rank before it is unknown
         self.host = kind == "host" or any(t.is_text for t in inputs)  # runs in Python
+        self.settled = USUAL[0]  # a world in which it works
         self.dynamic = False  # sizes of its outputs depend on numbers
         self.structure: Any = None  # how the outputs make up what `fn` gives
         self.number = graph.add(self)

@@ -270,7 +270,7 @@ def _statistics(x: Any, axis: int, training: Any, mean: Any, variance: Any, mome
         unbiased = spread * (count / _v2("maximum")(count - 1.0, 1.0))
     keep: Any = momentum
     if symbolic:
-        training = _v2("cast")(training, "bool")
+        training = _v2("reshape")(_v2("cast")(training, "bool"), [])
         keep = _v2("where")(training, momentum, 1.0)
     updates = [_averaged(v, new, keep) for v, new in ((mean, now), (variance, unbiased))]
     if collection is None:

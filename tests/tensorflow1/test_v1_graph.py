@@ -445,3 +445,29 @@ def test_records_under_the_names_of_tensorflow_1(tf, tmp_path):
     with tf.Session() as session:
         found = session.run(data.make_one_shot_iterator().get_next())
     assert found["label"].tolist() == [0, 1, 2]
+
+
+def test_placeholders_may_have_no_shape_at_all(tf):
+    """Beginners' classifiers: X = tf.placeholder(tf.float32), and Y and keep_prob like it."""
+    x, y, keep = (tf.placeholder(tf.float32) for _ in range(3))
+    w = tf.Variable(tf.zeros([2, 5]))
+    hidden = tf.nn.dropout(tf.nn.relu(tf.matmul(x, w) + 1.0), keep)
+    model = tf.nn.softmax(tf.matmul(hidden, tf.Variable(tf.zeros([5, 3]))))
+    cost = tf.reduce_mean(-tf.reduce_sum(y * tf.log(model), axis=1))
+    train = tf.train.GradientDescentOptimizer(0.5).minimize(cost)
+    right = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(model, 1), tf.argmax(y, 1)), tf.float32))
+    feeds = {x: np.eye(3, 2), y: np.eye(3)[[0, 1, 1]], keep: 1.0}
+    with started(tf) as session:
+        assert session.run(cost, feeds) == pytest.approx(np.log(3))
+        for _ in range(20):
+            session.run(train, feeds)
+        assert session.run(right, feeds) > 0.5
+
+
+def test_a_flag_of_unknown_shape_leaves_the_shape_of_what_is_normalised(tf):
+    """tf.placeholder(tf.bool, None) as batch_normalization's `training`."""
+    x, training = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.bool, None)
+    y = tf.layers.dense(tf.layers.batch_normalization(x, training=training), 3)
+    assert y.shape.as_list() == [None, 3]
+    with started(tf) as session:
+        assert session.run(y, {x: np.ones((2, 4)), training: True}).shape == (2, 3)
