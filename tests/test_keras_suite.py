@@ -91,6 +91,12 @@ def test_missing_packages_are_no_failures(tmp_path, monkeypatch):
     assert records["outcome"] == "skipped"
 
 
+def test_a_test_that_skips_itself_says_why(tmp_path, monkeypatch):
+    text = "import pytest\ndef test(): pytest.skip('no GPU')"
+    (record,) = run(tmp_path, monkeypatch, text).values()
+    assert (record["outcome"], record["message"]) == ("skipped", "no GPU")
+
+
 def test_exclusions_cover_failures_and_go_stale(tmp_path):
     path = tmp_path / "exclusions.txt"
     path.write_text("# why\n\na_test.py::T::test_x[*  # a reason # with a sign\n")

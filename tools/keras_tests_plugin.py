@@ -142,6 +142,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     outcome: str = report.outcome
     if hasattr(report, "wasxfail"):
         outcome = "xfailed"
+    elif report.skipped and isinstance(report.longrepr, tuple):
+        message = report.longrepr[2].removeprefix("Skipped: ")
     elif is_missing_package(message):
         outcome = "skipped"
     seconds = round(report.duration, 3)
