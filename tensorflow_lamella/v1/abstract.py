@@ -27,7 +27,6 @@ from tensorflow_lamella.core.convert import raw
 from tensorflow_lamella.core.shape import TensorShape, known_sizes
 from tensorflow_lamella.errors import InvalidArgumentError
 
-
 Supposed: TypeAlias = tuple[int | None, ...]
 
 
