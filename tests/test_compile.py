@@ -12,7 +12,9 @@ import lamella
 from lamella import native, ops
 from lamella.compile import compile_program
 from lamella.compile.executable import aligned_copy
-from lamella.types import bfloat16, type_of
+from lamella.compile.schedule import schedule
+from lamella.program import Builder, building
+from lamella.types import Type, bfloat16, type_of
 
 X = np.arange(12, dtype=np.float32).reshape(3, 4)
 
@@ -205,6 +207,18 @@ def test_what_is_not_donated_is_never_written():
     x, w = aligned(X), aligned(X)
     lamella.jit(lambda w, x: (x * 2, w + x), donate_argnums=0)(w, x)
     np.testing.assert_array_equal(x, X)
+
+
+def test_an_update_comes_as_soon_as_its_gradient_is_known():
+    builder = Builder()
+    with building(builder):
+        w, x = (builder.make_value(Type((1 << 16,), np.dtype("float32"))) for _ in range(2))
+        gradient = ops.neg(x)
+        further = ops.tanh(ops.exp(gradient))
+        updated = ops.sub(w, gradient)
+    program = builder.finish([w, x], [further, updated])
+    names = [eq.primitive.name for eq in schedule(program, donated={0: 1}).equations]
+    assert names == ["neg", "sub", "exp", "tanh"]
 
 
 def test_donated_arrays_that_trade_places():
