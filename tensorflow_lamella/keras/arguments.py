@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 _WEIGHTS = {
     "init": "kernel_initializer", "W_regularizer": "kernel_regularizer",
     "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint",
@@ -185,14 +187,24 @@ def bridged(function: Callable[..., Any], bridge: Bridge) -> Callable[..., Any]:
     signature = inspect.signature(function)
     known = frozenset(signature.parameters)
     own = 1 if "self" in known else 0
+    first = next(iter([*signature.parameters][own:]), "")
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         rest, kwargs = bridge(args[own:], kwargs, known)
+        names = [first, *[""] * len(rest)]
+        rest = tuple(_integer(name, x) for name, x in zip(names, rest))
+        kwargs = {name: _integer(name, x) for name, x in kwargs.items()}
         return function(*args[:own], *rest, **kwargs)
 
     wrapper.__signature__ = signature  # type: ignore[attr-defined]  # Keras binds arguments to it
     return wrapper
+
+
+def _integer(name: str, value: Any) -> Any:
+    """Python's integer for one of NumPy, and for a whole number of units: Keras 3 asks for it."""
+    whole = name in ("units", "filters") and isinstance(value, float) and value.is_integer()
+    return int(value) if whole or isinstance(value, np.integer) else value
 
 
 def tables() -> Iterator[tuple[str, Bridge]]:

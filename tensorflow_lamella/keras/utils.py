@@ -51,6 +51,13 @@ def get_source_inputs(tensor: Any) -> list[Any]:
     return list(found.values())
 
 
+def slice_arrays(arrays: Any, start: Any = None, stop: int | None = None) -> Any:
+    """Rows `start` to `stop`, or those of the list `start`, of an array or of each of several."""
+    if isinstance(arrays, (list, tuple)):
+        return [slice_arrays(x, start, stop) for x in arrays]
+    return arrays[start] if hasattr(start, "__len__") else arrays[start:stop]
+
+
 def probas_to_classes(y_pred: Any) -> np.ndarray:
     """The most probable class of each row."""
     p = np.asarray(y_pred)

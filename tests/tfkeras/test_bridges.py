@@ -23,6 +23,17 @@ CASES = [
         layer = keras.layers.Dense(output_dim=3, init='uniform', bias=False)
         assert layer.units == 3 and not layer.use_bias
     """),
+    ("whole numbers", "GANs: Dense(np.prod(shape)); Keras 2: Dense(64 / 2)", """
+        assert keras.layers.Dense(np.prod((28, 28, 1))).units == 784
+        assert keras.layers.Conv2D(filters=64 / 2, kernel_size=np.int64(3)).filters == 32
+        assert keras.layers.Dropout(np.float32(0.5)).rate == 0.5
+        with raises(ValueError, "positive integer"):
+            keras.layers.Dense(2.5)
+    """),
+    ("slice_X", "Keras 1: from keras.engine.training import slice_X, in addition_rnn.py", """
+        from keras.engine.training import slice_X
+        assert slice_X([ones, ones], 6)[1].shape == slice_X(ones, [1, 3]).shape == (2, 1)
+    """),
     ("both names at once", "a half-updated program", """
         with raises(TypeError, "'output_dim' and 'units' are one argument"):
             keras.layers.Dense(units=3, output_dim=3)
