@@ -105,16 +105,19 @@ class StepFunction:
         """A batch with words: Python computes the numbers that the step needs of them."""
         batch = (structure, *((x.shape, None if is_words(x) else x.dtype) for x in arrays))
         given = [x for x in arrays if not is_words(x)]
-        made = [np.asarray(recipe(arrays)) for recipe in self._recipes.get(batch, ())]
-        key = ("words", batch, *((x.shape, x.dtype) for x in made))
+        key, made = self._made(batch, arrays)
         if batch not in self._recipes or key not in self._compiled:
             host = Host(arrays)
             compiled = self._compile("batch", list(map(type_of, given)), structure, host)
             self._recipes[batch] = host.recipes
-            made = [np.asarray(recipe(arrays)) for recipe in host.recipes]
-            key = ("words", batch, *((x.shape, x.dtype) for x in made))
+            key, made = self._made(batch, arrays)
             self._compiled[key] = compiled
         return _run(self._compiled[key], [*given, *made], 1, {})
+
+    def _made(self, batch: Hashable, arrays: Sequence[np.ndarray]) -> tuple[Any, list[np.ndarray]]:
+        """The numbers made of the words, and the key of the step that takes them."""
+        made = [np.asarray(recipe(arrays)) for recipe in self._recipes.get(batch, ())]
+        return ("words", batch, *((x.shape, x.dtype) for x in made)), made
 
     def _run_block(self, block: Block) -> Any:
         if self._concatenate:
