@@ -9,6 +9,7 @@ import numpy as np
 from keras.src import tree
 
 from keras_lamella.src.ops.control import is_stepwise, scan
+from keras_lamella.src.repeated import project
 from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.variable import VariableScope
 
@@ -163,8 +164,12 @@ def _gru_cell(recurrent_kernel: Any, bias: Any, activation: Any, recurrent_activ
 
 def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
     """inputs @ kernel + bias for all times at once, time first: (time, batch, gates)."""
-    projected = np.einsum("bti,ij->tbj", inputs, kernel)
-    return projected if bias is None else projected + bias
+
+    def plain(inputs: Any, kernel: Any, bias: Any) -> Any:
+        projected = np.einsum("bti,dij->tdbj", inputs, kernel)
+        return projected if bias is None else projected + bias
+
+    return project(inputs, kernel[None], None if bias is None else bias[None], plain)[:, 0]
 
 
 def _loop(cell: Callable[..., Any], projected: Any, states: Any, return_sequences: bool,
@@ -242,9 +247,13 @@ def _project_both(inputs: Any, kernel: Any, bias: Any) -> Any:
 
     kernel (2, features, gates), bias (2, gates) or None.
     """
-    both = np.stack([inputs, np.flip(inputs, axis=1)])
-    projected = np.einsum("dbti,dij->tdbj", both, kernel)
-    return projected if bias is None else projected + bias[:, None]
+
+    def plain(inputs: Any, kernel: Any, bias: Any) -> Any:
+        both = np.stack([inputs, np.flip(inputs, axis=1)])
+        projected = np.einsum("dbti,dij->tdbj", both, kernel)
+        return projected if bias is None else projected + bias[:, None]
+
+    return project(inputs, kernel, bias, plain)
 
 
 def _both_ways(result: tuple[Any, Any, list[Any]]) -> tuple[Any, Any]:
