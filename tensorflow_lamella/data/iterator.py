@@ -34,6 +34,8 @@ class DatasetIterator:
         check_not_traced()
         return as_tensors(next(self._stream))
 
+    next = __next__
+
     def get_next(self) -> Any:
         """The next element; OutOfRangeError at the end."""
         try:

@@ -22,6 +22,7 @@ _NAME = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
 
 
 @export("Operation")
+@export("NodeDef", version=1)
 class Operation:
     """A node: `fn(*args, **kwargs)`, where tensors among the arguments are filled in by a run.
 

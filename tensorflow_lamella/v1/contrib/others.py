@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 
 from tensorflow_lamella.errors import unsupported
@@ -47,6 +48,15 @@ class _Iterator:
 
 
 put(_Iterator, "contrib.eager.Iterator", version=1)
+
+
+@export("contrib.eager.Network", version=1)
+class Network(keras.Model):
+    """tfe.Network: a Keras model that is told of its layers, as keras.Model finds them itself."""
+
+    def track_layer(self, layer: Any) -> Any:
+        """The layer."""
+        return layer
 
 
 @export("contrib.eager.gradients_function", version=1)
@@ -110,8 +120,6 @@ class _EagerMetric:
     """A Keras metric whose `result()` and call tfe's programs use."""
 
     def __init__(self, kind: str, *args: Any, **kwargs: Any) -> None:
-        import keras
-
         self._metric = getattr(keras.metrics, kind)(*args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

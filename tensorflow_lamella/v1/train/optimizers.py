@@ -172,7 +172,7 @@ class Optimizer:
         for name, first in self.slots.items():
             slots = self._slots.setdefault(name, {})
             if id(v) not in slots:
-                value = np.full(tuple(v.shape), first, np.dtype(v.dtype.name))
+                value = np.full(tuple(v.shape), first, to_array(v).dtype)
                 slots[id(v)] = get("Variable")(value, trainable=False)
             found.append(slots[id(v)])
         return found

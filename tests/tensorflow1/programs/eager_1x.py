@@ -54,3 +54,25 @@ print("adam %.3f" % w.numpy())
 ds = tf.data.Dataset.from_tensor_slices([1, 2, 3, 4]).map(tf.square).batch(2)
 for batch in tfe.Iterator(ds):
     print("batch", batch.numpy())
+
+
+class Net(tfe.Network):
+    def __init__(self):
+        super(Net, self).__init__()
+        self.hidden = self.track_layer(tf.layers.Dense(8, activation=tf.nn.tanh))
+        self.out = self.track_layer(tf.layers.Dense(1))
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+
+net = Net()
+rows = tfe.Iterator(tf.data.Dataset.from_tensor_slices(tf.linspace(-1., 1., 64)).repeat().batch(64))
+slopes = tfe.implicit_gradients(lambda x: tf.reduce_mean((net(x) - x * x) ** 2))
+adam = tf.train.AdamOptimizer(0.02)
+for _ in range(200):
+    x = tf.reshape(rows.next(), [-1, 1])
+    adam.apply_gradients(slopes(x))
+error = tf.reduce_mean((net(x) - x * x) ** 2).numpy()
+print("network", len(net.variables), error < 0.01)
+assert error < 0.01, error
