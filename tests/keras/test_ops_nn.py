@@ -209,3 +209,26 @@ def test_sparsemax_projects_onto_the_simplex():
     shift = np.where(y > 0, x - y, np.nan)
     np.testing.assert_allclose(np.nanmax(shift, -1), np.nanmin(shift, -1), rtol=1e-5)
     assert (x[y == 0] <= np.nanmax(shift, -1, keepdims=True).repeat(6, -1)[y == 0] + 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("f", "plain"),
+    [
+        (lambda x: ops.gelu(x, approximate=False), lambda x: 0.5 * x * (1 + ops.erf(x / 2**0.5))),
+        (ops.gelu, lambda x: 0.5 * x * (1 + ops.tanh(0.7978846 * (x + 0.044715 * x * x * x)))),
+        (ops.silu, lambda x: x / (1 + ops.exp(-x))),
+    ],
+)
+def test_slopes_that_are_written_out_are_those_of_the_definition(f: Any, plain: Any) -> None:
+    x = np.linspace(-6, 6, 121, dtype="float32")
+    weights = normal(121)
+
+    def slope(f: Any) -> Any:
+        return lamella.grad(lambda x: ops.sum(f(x) * weights))
+
+    def curvature(f: Any) -> Any:
+        return lamella.grad(lambda x: ops.sum(slope(f)(x)))
+
+    np.testing.assert_allclose(f(x), plain(x), atol=1e-6)
+    np.testing.assert_allclose(slope(f)(x), slope(plain)(x), atol=5e-6)
+    np.testing.assert_allclose(curvature(f)(x), curvature(plain)(x), atol=3e-5)

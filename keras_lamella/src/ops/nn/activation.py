@@ -76,8 +76,17 @@ def sparse_plus(x):
 
 
 def silu(x):
-    x = to_float(x)
+    return _with_slope(_silu, _silu_slope, to_float(x))
+
+
+def _silu(x):
     return x * sigmoid(x)
+
+
+def _silu_slope(x):
+    (one,) = _constants(x, 1.0)
+    s = sigmoid(x)
+    return s * (one + x * (one - s))
 
 
 def squareplus(x, b=4):
@@ -128,15 +137,48 @@ def celu(x, alpha=1.0):
 
 
 def gelu(x, approximate=True):
-    x = to_float(x)
-    half, one, cubic = _constants(x, 0.5, 1.0, 0.044715)
-    if approximate:
-        (slope,) = _constants(x, float(np.sqrt(2 / np.pi)))
-        inner = np.tanh(slope * (x + cubic * (x * x * x)))
-    else:
-        (slope,) = _constants(x, float(np.sqrt(0.5)))
-        inner = apply(ops.erf, x * slope)
-    return half * x * (one + inner)
+    f, slope = (_tanh_gelu, _tanh_gelu_slope) if approximate else (_gelu, _gelu_slope)
+    return _with_slope(f, slope, to_float(x))
+
+
+def _with_slope(f, slope, x):
+    """f(x), whose cotangent is g * slope(x): the forward pass computes the slope beside f(x), and
+    the backward pass reads it instead of computing from x what f computed."""
+    if not isinstance(x, Tracer):
+        return f(x)
+    return transforms.custom_gradient(lambda x: (f(x), lambda g: g * slope(x)))(x)
+
+
+def _gelu(x):
+    return x * _normal_share(x)
+
+
+def _gelu_slope(x):
+    half, peak = _constants(x, 0.5, float(1 / np.sqrt(2 * np.pi)))
+    return _normal_share(x) + x * (peak * np.exp(-(half * (x * x))))
+
+
+def _normal_share(x):
+    """The share of the normal distribution below x."""
+    half, one, scale = _constants(x, 0.5, 1.0, float(np.sqrt(0.5)))
+    return half * (one + apply(ops.erf, x * scale))
+
+
+def _tanh_gelu(x):
+    half, one = _constants(x, 0.5, 1.0)
+    return x * (half * (one + _inner_tanh(x)))
+
+
+def _tanh_gelu_slope(x):
+    half, one, scale, cubic = _constants(x, 0.5, 1.0, float(np.sqrt(2 / np.pi)), 3 * 0.044715)
+    t = _inner_tanh(x)
+    rise = scale * (one + cubic * (x * x))  # of what stands inside the tanh
+    return half * (one + t) + (half * x) * ((one - t * t) * rise)
+
+
+def _inner_tanh(x):
+    scale, cubic = _constants(x, float(np.sqrt(2 / np.pi)), 0.044715)
+    return np.tanh(scale * (x + cubic * (x * x * x)))
 
 
 def glu(x, axis=-1):
