@@ -281,20 +281,28 @@ class Trainer(base_trainer.Trainer):
         iterator.reset()
 
     def _needs_build(self) -> bool:
-        from keras.src.models.model import Model
-
-        if type(self).call is Model.call:  # its own train_step calls the layers
+        if self.optimizer is not None and not self.optimizer.built:
+            return True
+        if not self._has_call():
             self.built = True
+            return False
         return not (
             all(layer.built for layer in self._flatten_layers())
             and (self._compile_metrics is None or self._compile_metrics.built)
             and (self._compile_loss is None or self._compile_loss.built)
-            and (self.optimizer is None or self.optimizer.built)
         )
+
+    def _has_call(self) -> bool:
+        """Not where a train_step of its own calls the layers, the loss and the metrics."""
+        from keras.src.models.model import Model
+
+        return type(self).call is not Model.call
 
     def _symbolic_build(self, data_batch: Any) -> None:
         """Build model, metrics and loss by shape inference on one batch."""
-        if self._needs_build():
+        if not self._has_call():
+            self._build_optimizer()
+        elif self._needs_build():
             try:
                 super()._symbolic_build(data_batch=tree.map_structure(_symbolic, data_batch))
             except RuntimeError:
@@ -314,6 +322,9 @@ class Trainer(base_trainer.Trainer):
             backend.compute_output_spec(
                 self._compute_loss, None, y, out, sample_weight=weight, training=False
             )
+        self._build_optimizer()
+
+    def _build_optimizer(self) -> None:
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 

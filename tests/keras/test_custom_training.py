@@ -232,6 +232,31 @@ def test_errors_of_tapes_say_what_to_do():
         fit(step_of(lambda model, x, y: GradientTape().gradient(x, y)))
 
 
+def test_a_model_without_call_uses_the_loss_and_metrics_it_was_compiled_with():
+    class Judged(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.net = linear()
+
+        def train_step(self, data):
+            x, y = data
+            y_pred = self.net(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred)
+            weights = self.net.trainable_variables
+            self.optimizer.apply(gradients(loss, weights), weights)
+            own = ops.mean(self.loss(y, y_pred))
+            return {"own": own, **self.compute_metrics(x, y, y_pred)}
+
+    model = Judged()
+    model.compile(keras.optimizers.SGD(RATE), keras.losses.mean_squared_error, metrics=["mae"])
+    logs = fit(model, epochs=2).history
+    near(logs["own"][0], np.mean((X @ W - Y) ** 2))
+    near(logs["mae"][0], np.abs(X @ W - Y).mean())
+    moved = W - RATE * slope(W)
+    near(logs["own"][1], np.mean((X @ moved - Y) ** 2))
+    near(logs["mae"][1], np.abs(X @ moved - Y).mean())
+
+
 # ---- custom parts ------------------------------------------------------------------------------
 
 

@@ -210,6 +210,15 @@ def test_fit_evaluate_predict(tf, regression):
         assert model.predict(ds.map(lambda a, b: a), verbose=0).shape == (256, 1)
 
 
+def test_numbers_are_looked_up_inside_of_a_model(tf):
+    inputs = keras.Input((1,), dtype="int64")
+    looked = keras.layers.IntegerLookup(vocabulary=[7, 9], output_mode="one_hot")(inputs)
+    model = keras.Model(inputs, looked)
+    rows = np.array([[9], [7], [5], [9]])
+    found = model.predict(tf.data.Dataset.from_tensor_slices(rows).batch(2), verbose=0)
+    np.testing.assert_array_equal(found.argmax(axis=1), [2, 1, 0, 2])
+
+
 def test_fit_on_an_infinite_dataset_needs_steps(tf, regression):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")

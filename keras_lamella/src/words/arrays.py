@@ -32,7 +32,9 @@ def _bytes(word: Any) -> bytes:
 
 
 def numbers(x: Any) -> Any:
-    """Whole numbers as they are; a traced value stays one."""
+    """Whole numbers as they are; a traced value stays one, also inside of TensorFlow's tensors."""
+    if hasattr(x, "__lamella_array__"):
+        x = x.__lamella_array__()
     return x if isinstance(x, Tracer) else np.asarray(x)
 
 
