@@ -50,6 +50,7 @@ def build() -> None:
     for module in list(sys.modules.values()):
         if _is_public(module):
             fall_back(module)
+    _keras_1_convolutions(keras)
     if any(getattr(finder, "tensorflow_lamella", False) for finder in sys.meta_path):
         _hide_tensorflow()
     for message in EXPECTED_WARNINGS:
@@ -67,6 +68,13 @@ def _is_public(module: Any) -> bool:
     name = getattr(module, "__name__", "")
     hidden = name.startswith(("keras.src", "keras._tf_keras"))
     return isinstance(module, ModuleType) and name.split(".")[0] == "keras" and not hidden
+
+
+def _keras_1_convolutions(keras: Any) -> None:
+    """`Convolution2D(32, 3, 3)` has 3 rows and 3 columns; Keras 3's alias reads a stride of 3."""
+    layers = importlib.import_module("tensorflow_lamella.keras.layers")
+    for name in ("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"):
+        setattr(keras.layers, name, getattr(layers, name))
 
 
 def _methods(keras: Any) -> None:

@@ -44,6 +44,13 @@ CASES = [
         assert config['kernel_size'] == (3, 5) and config['strides'] == (2, 2)
         assert config['filters'] == 32 and config['padding'] == 'same'
     """),
+    ("rows and columns alone", "Keras 1: Convolution2D(32, 3, 3) in cifar10_cnn.py", """
+        from keras.layers import Convolution2D, Convolution3D
+        layer = Convolution2D(32, 3, 3)
+        assert layer.kernel_size == (3, 3) and layer.strides == (1, 1)
+        assert Convolution3D(8, 2, 3, 4).kernel_size == (2, 3, 4)
+        assert keras.layers.Convolution2D(32, (3, 3), strides=2).strides == (2, 2)
+    """),
     ("nb_row", "Keras 1 with keywords", """
         config = keras.layers.Convolution2D(nb_filter=4, nb_row=2, nb_col=3).get_config()
         assert config['kernel_size'] == (2, 3)
