@@ -104,13 +104,18 @@ def _note_epochs_whole(backup_and_restore: Any) -> None:
 
 
 def _call_with_tensors(layer: Any) -> None:
-    """What a layer is called with does not change when it computes `x += y`."""
+    """What a layer is called with does not change when it computes `x += y`.
+
+    Some layers, those that augment images say, are to be given what the caller has.
+    """
     cls = layer.Layer
     plain, as_tensors = cls.__call__, importlib.import_module(f"{PACKAGE}.tensor").as_tensors
 
     @functools.wraps(plain)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return plain(self, *map(as_tensors, args), **kwargs)
+        if getattr(self, "_convert_input_args", True):
+            args = tuple(map(as_tensors, args))
+        return plain(self, *args, **kwargs)
 
     cls.__call__ = __call__
 

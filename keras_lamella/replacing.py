@@ -18,29 +18,38 @@ MODELS = (".keras", ".h5", ".hdf5")
 def replaced(path: str) -> Iterator[str]:
     """A path to write a file to, which takes the place of `path` when the block ends.
 
-    A process that is killed, or an error, leaves `path` as it was. Places that are no files
-    (devices, URLs), and folders that take no new files, are written directly.
+    A process that is killed leaves `path` as it was, and so does an error where there was a file.
+    Places that are no files (devices, URLs), and folders that take no new files, are written
+    directly.
     """
     place = os.path.realpath(path)
     folder, name = os.path.split(place)
-    old = os.path.exists(place)
-    if not (os.path.isdir(folder) and os.access(folder, os.W_OK)) or old != os.path.isfile(place):
+    writable = os.path.isdir(folder) and os.access(folder, os.W_OK)
+    if not writable or os.path.exists(place) != os.path.isfile(place):
         yield path
         return
     beside = tempfile.mkdtemp(prefix=".saving-", dir=folder)
     part = os.path.join(beside, name)
     try:
         yield part
-        if old:
-            shutil.copymode(place, part)
         with open(part, "rb") as file:
             os.fsync(file.fileno())
-        try:
-            os.replace(part, place)
-        except OSError:  # the file is a mount point
-            shutil.copyfile(part, place)
+        _move(part, place)
+    except BaseException:
+        if os.path.exists(part) and not os.path.exists(place):  # as Keras leaves it
+            _move(part, place)
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move(part: str, place: str) -> None:
+    if os.path.exists(place):
+        shutil.copymode(place, part)
+    try:
+        os.replace(part, place)
+    except OSError:  # the file is a mount point
+        shutil.copyfile(part, place)
 
 
 def saving_whole(save: Callable[..., Any]) -> Callable[..., Any]:

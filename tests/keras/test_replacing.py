@@ -101,6 +101,9 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
         model.save(path)
     assert os.listdir(tmp_path) == ["model.keras"]
     assert (keras.models.load_model(path).get_weights()[0] == 1).all()
+    with pytest.raises(RuntimeError, match="not today"):
+        model.save(tmp_path / "new.keras")
+    assert sorted(os.listdir(tmp_path)) == ["model.keras", "new.keras"]  # as Keras leaves it
 
 
 def test_links_and_permissions_stay(tmp_path: Path) -> None:
