@@ -51,6 +51,7 @@ def build() -> None:
         if _is_public(module):
             fall_back(module)
     _keras_1_convolutions(keras)
+    _word_dropout(keras)
     if any(getattr(finder, "tensorflow_lamella", False) for finder in sys.meta_path):
         _hide_tensorflow()
     for message in EXPECTED_WARNINGS:
@@ -75,6 +76,19 @@ def _keras_1_convolutions(keras: Any) -> None:
     layers = importlib.import_module("tensorflow_lamella.keras.layers")
     for name in ("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"):
         setattr(keras.layers, name, getattr(layers, name))
+
+
+def _word_dropout(keras: Any) -> None:
+    """`Embedding(..., dropout=0.2)` makes a subclass that leaves out words."""
+    embedding = keras.layers.Embedding
+    plain = embedding.__new__
+
+    def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+        if cls is embedding and kwargs.get("dropout"):
+            cls = importlib.import_module("tensorflow_lamella.keras.layers").WordDropout
+        return plain(cls, *args, **kwargs)
+
+    embedding.__new__ = __new__
 
 
 def _methods(keras: Any) -> None:

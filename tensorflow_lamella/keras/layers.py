@@ -51,6 +51,33 @@ def TimeDistributedDense(*args: Any, **kwargs: Any) -> keras.layers.Layer:
 
 
 @keras.saving.register_keras_serializable("lamella")
+class WordDropout(keras.layers.Embedding):
+    """`Embedding(dropout=)` of Keras 1: in training each word is left out with this probability.
+
+    A word that is left out is zero wherever it stands in the batch; the others are scaled up.
+    """
+
+    def __init__(self, *args: Any, dropout: float = 0.0, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dropout = dropout
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        outputs = super().call(inputs)
+        if not training:
+            return outputs
+        drawn = keras.random.uniform((self.input_dim,), seed=self.seed_generator)
+        kept = ops.cast(drawn >= self.dropout, outputs.dtype) / (1.0 - self.dropout)
+        return outputs * ops.expand_dims(ops.take(kept, ops.cast(inputs, "int32")), -1)
+
+    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+        return super().compute_output_spec(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dropout": self.dropout}
+
+
+@keras.saving.register_keras_serializable("lamella")
 class ThresholdedReLU(keras.layers.Layer):
     """`x` where it is above `theta`, else 0 (until Keras 2).
 

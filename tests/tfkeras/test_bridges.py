@@ -80,6 +80,18 @@ CASES = [
         model = keras.Sequential([keras.layers.Embedding(10, 4, input_length=5), keras.layers.Flatten()])
         assert model.output_shape == (None, 20)
     """),
+    ("Embedding(dropout=)", "Keras 1: imdb_lstm.py leaves out whole words", """
+        layer = keras.layers.Embedding(50, 4, init='one', dropout=0.5, input_length=3)
+        assert isinstance(layer, keras.layers.Embedding) and layer.get_config()['dropout'] == 0.5
+        words = np.array([[7, 8, 7]] * 9)
+        out = np.asarray(layer(words, training=True))
+        assert set(out.ravel()) <= {0.0, 2.0} and (out[:, 0] == out[:, 2]).all() and (out == out[0]).all()
+        assert (np.asarray(layer(np.arange(50)[None], training=True)) == 0).any()
+        assert (np.asarray(layer(words)) == 1).all()
+        model = keras.Sequential([layer, keras.layers.Flatten(), keras.layers.Dense(1)])
+        model.compile('sgd', 'mse'); model.fit(words, np.ones((9, 1)), verbose=0)
+        model.save('words.keras'); assert keras.models.load_model('words.keras').layers[0].dropout == 0.5
+    """),
     ("batch_input_shape", "stateful recurrent networks", """
         model = keras.Sequential([keras.layers.LSTM(4, batch_input_shape=(2, 5, 3), stateful=True)])
         assert model.input_shape == (2, 5, 3)
