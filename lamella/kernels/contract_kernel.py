@@ -13,7 +13,7 @@ from typing import Protocol
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
 from lamella.kernels.contract_nest import Loops
-from lamella.kernels.contract_plan import Plan
+from lamella.kernels.contract_plan import Plan, summed_axes
 from lamella.kernels.contract_split import Tile
 from lamella.kernels.contract_stage import SLACK, BoxCopy, PanelCopy, panel_layout
 from lamella.kernels.contract_tile import Reader, Shape, Sums
@@ -167,10 +167,7 @@ class ContractionKernel:
         self._tile_loops(self._tile_axes(), {}, {}, emitter, ending)
 
     def _summed_axes(self) -> list[str]:
-        """Outermost first: the longest strides; the lane axis of a dot tile is the innermost."""
-        axes = [x for x in self.loops.extents if self.loops.summed(x)]
-        a, b = self.loops.a.access, self.loops.b.access
-        return sorted(axes, key=lambda x: (x == self.tile.lane, -abs(a[x]) - abs(b[x])))
+        return summed_axes(self.loops, self.tile.lane)
 
     def _tile_axes(self) -> list[str]:
         """Result axes, outermost first."""
@@ -185,7 +182,9 @@ class ContractionKernel:
         for x in self._summed_axes():
             steps *= self.blocks.longest(x)
         small = steps * self.tile.width * self.math.sum_dtype.itemsize <= PANEL_BYTES
-        return [*both, lane, *rest, *tiled] if small else [*both, *rest, *tiled, lane]
+        if small and not self.tile.window:
+            return [*both, lane, *rest, *tiled]
+        return [*both, *rest, *tiled, lane]
 
     def _tile_loops(self, axes: list[str], at: dict[str, Int], sizes: dict[str, int],
                     emitter: Sums, ending: Ending) -> None:  # fmt: skip

@@ -8,9 +8,10 @@ The tile is the one with the fewest estimated cycles for the whole nest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from lamella.kernels.contract_nest import Linear, Loops, strides_of
 from lamella.kernels.contract_split import Split, Tile, count_blocks, flops_of
@@ -21,6 +22,8 @@ CHAINS = 8
 #: Multiply-adds in the body of the innermost loop.
 UNROLLED = 32
 ROWS = 32
+#: The same for a window tile, which shares what it loads among them.
+WINDOW = 128
 #: Vectors of a panel that is larger come from the second-level cache.
 L1_BYTES = 20 << 10
 L2_BYTES_PER_CYCLE = 16
@@ -124,12 +127,13 @@ def _make_plan(
 
 
 def best_tile(loops: Loops, itemsize: int, target: Target, only: str | None) -> Tile | None:
-    """The tile with the fewest estimated cycles; None where no axis can be the lane axis."""
+    """The tile with the fewest estimated cycles, of window tiles where there are any; None where no
+    axis can be the lane axis."""
     lanes = max(1, target.vector_bytes // itemsize)
     registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
     found = [(cost, tile) for tile in _tiles(loops, lanes, registers, only)
              if (cost := _cycles(loops, tile, registers, itemsize)) is not None]  # fmt: skip
-    return min(found, key=lambda x: x[0])[1] if found else None
+    return min(found, key=lambda x: (not x[1].window, x[0]))[1] if found else None
 
 
 def _tiles(loops: Loops, lanes: int, registers: int, only: str | None) -> Iterator[Tile]:
@@ -149,6 +153,28 @@ def _tiles(loops: Loops, lanes: int, registers: int, only: str | None) -> Iterat
         for vectors in range(1, most + 1):
             for rows in _rows(loops, free + banded, registers // vectors):
                 yield Tile(axis, lanes, vectors, rows, dot)
+        if not dot and all(strides):
+            for rows in _rows(loops, free + banded, registers):
+                if _overlaps(loops, rows):
+                    yield Tile(axis, lanes, 1, rows, window=True)
+
+
+def _overlaps(loops: Loops, rows: tuple[tuple[str, int], ...]) -> bool:
+    """Do neighbours in a row need the same elements, at different steps of the innermost sum?"""
+    sums = summed_axes(loops)
+    for op in loops.operands if sums else ():
+        step, n = abs(op.access[sums[-1]]), loops.extents[sums[-1]]
+        strides = [op.access[x] for x, _ in rows]
+        if step and any(x and x % step == 0 and abs(x) < n * step for x in strides):
+            return True
+    return False
+
+
+def summed_axes(loops: Loops, lane: str | None = None) -> list[str]:
+    """Outermost first: the longest strides; the lane axis of a dot tile is the innermost."""
+    axes = [x for x in loops.extents if loops.summed(x)]
+    a, b = loops.a.access, loops.b.access
+    return sorted(axes, key=lambda x: (x == lane, -abs(a[x]) - abs(b[x])))
 
 
 def _rows(loops: Loops, axes: list[str], most: int) -> Iterator[tuple[tuple[str, int], ...]]:
@@ -169,7 +195,8 @@ def _balanced(extent: int, most: int) -> list[int]:
 
 def _cycles(loops: Loops, tile: Tile, registers: int, itemsize: int) -> float | None:
     """Estimated cycles of the whole nest; None where the tile does not fit the registers."""
-    live = min(_loads(loops, tile, op, dict(tile.rows), tile.vectors) for op in (0, 1))
+    needed = [_loads(loops, tile, op, dict(tile.rows), tile.vectors) for op in (0, 1)]
+    live = max(needed) + 2 if tile.window else min(needed)
     if tile.points + live + 1 > registers:
         return None
     steps = _length(loops, tile)
@@ -180,7 +207,8 @@ def _cycles(loops: Loops, tile: Tile, registers: int, itemsize: int) -> float | 
         points = vectors
         for n in rows.values():
             points *= n
-        loads = sum(_loads(loops, tile, op, rows, vectors) for op in (0, 1))
+        loads = sum(_shared_loads(loops, op, rows) if tile.window
+                    else _loads(loops, tile, op, rows, vectors) for op in (0, 1))  # fmt: skip
         lines = vectors * tile.lanes * itemsize / L2_BYTES_PER_CYCLE if far else 0
         per_step = max(points, loads, lines, CHAINS / 2 if steps < 4 else 1.0) + 0.5
         ending = points * (10 if tile.dot else 2) + 12
@@ -225,6 +253,16 @@ def _loads(loops: Loops, tile: Tile, operand: int, rows: dict[str, int], vectors
     for x, n in rows.items():
         loads *= n if access[x] else 1
     return loads
+
+
+def _shared_loads(loops: Loops, operand: int, rows: dict[str, int]) -> float:
+    """Vectors that a window tile loads of one operand for each step of the innermost sum."""
+    access, inner = loops.operands[operand].access, summed_axes(loops)[-1]
+    points = math.prod(rows.values())
+    steps = max(1, min(loops.extents[inner], WINDOW // points))
+    ranges = [range(0, n * access[x], access[x]) for x, n in {**rows, inner: steps}.items()
+              if access[x]]  # fmt: skip
+    return len({sum(at) for at in product(*ranges)}) / steps
 
 
 def _copying(loops: Loops, tile: Tile) -> float:

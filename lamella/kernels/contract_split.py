@@ -32,7 +32,9 @@ COPY_WEIGHT = 4
 class Tile:
     """`vectors` vectors of `lanes` along the lane axis, for every point of the row axes.
 
-    In a dot tile the lane axis is summed: the lanes are added up at the end.
+    In a dot tile the lane axis is summed: the lanes are added up at the end. A window tile is for
+    depthwise convolutions, forward and backward: the steps of the innermost sum are written out,
+    and what neighbours share, x+i of x and i, is loaded once for all of them.
     """
 
     lane: str
@@ -40,6 +42,7 @@ class Tile:
     vectors: int
     rows: tuple[tuple[str, int], ...]
     dot: bool = False
+    window: bool = False
 
     @property
     def width(self) -> int:
@@ -102,7 +105,7 @@ class Split:
         loops, count = self.loops, 2 * counts.get(axis, 1)
         if self._block(axis, count) == self._block(axis, count // 2):
             return False
-        if self.only not in (None, axis):
+        if self.only not in (None, axis) or (self.tile.window and axis == self.tile.lane):
             return False
         inside = any(op.box and op.access[axis] for op in loops.operands)
         if inside and axis not in loops.blocked:

@@ -13,7 +13,7 @@ from itertools import product
 
 from lamella.kernels.arithmetic import Arithmetic, mask_of
 from lamella.kernels.contract_nest import Linear
-from lamella.kernels.contract_plan import CHAINS, UNROLLED
+from lamella.kernels.contract_plan import CHAINS, UNROLLED, WINDOW
 from lamella.kernels.contract_split import Tile
 from lamella.kernels.text import Int, Text, vector_type
 
@@ -54,6 +54,7 @@ class Sums:
         """sums: (axis, length, possible lengths) of the summed axes, outermost first."""
         self.text, self.math, self.tile, self.readers = text, math, tile, readers
         self.sums = list(sums)
+        self.most = WINDOW if tile.window else UNROLLED  # multiply-adds written out
         self.type = vector_type(math.sum, tile.lanes)
 
     def run(self, pointers: Sequence[str], shape: Shape, init: list[str]) -> list[str]:
@@ -138,7 +139,7 @@ class Sums:
             if axis == self.tile.lane or not isinstance(length, int):
                 return False
             steps *= length
-        return steps * len(self.points) <= UNROLLED
+        return steps * len(self.points) <= self.most
 
     def _all_points(self, level: int) -> list[dict[str, int]]:
         axes = [(axis, length) for axis, length, _ in self.sums[level:]]
@@ -147,7 +148,7 @@ class Sums:
 
     def _unroll(self, lengths: frozenset[int], inner: int) -> int:
         """Steps per turn of the innermost loop: a divisor of every possible length."""
-        most = max(1, UNROLLED // (len(self.points) * inner))
+        most = max(1, self.most // (len(self.points) * inner))
         fits = (u for u in range(most, 0, -1) if all(n % u == 0 for n in lengths))
         return next(fits)
 

@@ -104,6 +104,15 @@ def test_depthwise(channels, stride, role):
 
 
 @pytest.mark.parametrize("role", ["forward", "input", "weight"])
+@pytest.mark.parametrize("taps", [(3, 3), (5, 5), (1, 7)])
+def test_depthwise_of_wide_images(taps, role):
+    """Several tiles in a row, and a part of one."""
+    i, j = taps
+    x = (f"n y+i-{i // 2} x+j-{j // 2} c", (2, 7, 37, 16))
+    check_role(x, ("i j c", (i, j, 16)), ("n y x c", (2, 7, 37, 16)), role)
+
+
+@pytest.mark.parametrize("role", ["forward", "input", "weight"])
 def test_depthwise_with_multiplier(role):
     x = ("n y+i-1 x+j-1 c", (2, 6, 5, 6))
     check_role(x, ("i j c m", (3, 3, 6, 3)), ("n y x c m", (2, 6, 5, 6, 3)), role)
