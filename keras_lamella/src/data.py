@@ -85,7 +85,8 @@ class BlockIterator(EpochIterator):
             if steps == 0:
                 break
             seconds = (time.perf_counter() - start) / steps
-            yield step, step + steps - 1, self._blocks(epoch, steps, seconds)
+            end = step + (self.steps_per_execution if self.every_batch else steps)
+            yield step, end - 1, self._blocks(epoch, steps, seconds)
             step += steps
         if limit is None:
             self._num_batches = step

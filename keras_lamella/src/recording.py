@@ -60,6 +60,12 @@ class Recording:
         values = [np.asarray(self.scope.assigned.pop(key)) for key in keys]
         replace([self.scope.variable(key) for key in keys], values)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was eager, of one tape, and is left: nothing more is differentiated."""
+        eager = isinstance(self.trace, EagerTrace)
+        return eager and self.tapes == 1 and not is_entered(self.trace)
+
     def release(self) -> None:
         """One tape less; without tapes the equations, and all that they hold, are dropped."""
         self.tapes -= 1

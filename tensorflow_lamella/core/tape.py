@@ -16,7 +16,7 @@ import optree
 from keras.src.backend.common import KerasVariable
 
 from keras_lamella.src.recording import Recording
-from lamella import ops as engine
+from keras_lamella.src.sweeps import often_swept, ones
 from lamella.autodiff import differentiable, sweep
 from lamella.program import Value, not_building
 from tensorflow_lamella.core import state
@@ -105,8 +105,9 @@ class GradientTape:
         if output_gradients is not None:
             seeds = optree.tree_leaves(output_gradients, none_is_leaf=True)
         leaves, structure = optree.tree_flatten(sources, none_is_leaf=True)
+        compiled = not self._persistent and recording.is_over
         with recording.entered():
-            found = self._sweep(recording, targets, seeds, leaves)
+            found = self._sweep(recording, targets, seeds, leaves, compiled)
             if getattr(unconnected_gradients, "value", unconnected_gradients) == "zero":
                 found = [np.zeros(tuple(x.shape), to_array(x).dtype) if g is None else g
                          for x, g in zip(leaves, found)]  # fmt: skip
@@ -150,18 +151,24 @@ class GradientTape:
         return wrap(found)
 
     def _sweep(self, recording: Recording, targets: Sequence[Any], seeds: Sequence[Any],
-               sources: Sequence[Any]) -> list[Any]:  # fmt: skip
-        """The cotangents of `sources`, None where nothing depends on them."""
+               sources: Sequence[Any], compiled: bool = False) -> list[Any]:  # fmt: skip
+        """The cotangents of `sources`, None where nothing depends on them.
+
+        Where they may be `compiled` nobody asks for derivatives of them.
+        """
         outputs, cotangents = [], []
         for x, seed in zip(targets, seeds):
             y = to_array(x)
             if isinstance(y, Value) and differentiable(y):
                 y = recording.trace.lift(y)
                 outputs.append(y)
-                cotangents.append(_ones(y) if seed is None else to_array(seed, y.type.dtype))
+                cotangents.append(None if seed is None else to_array(seed, y.type.dtype))
         wrt = [self._values(recording, x) for x in sources]
         flat = [v for values in wrt for v in values]
-        grads = iter(sweep(self._start, outputs, cotangents, flat))
+        if not compiled:
+            cotangents = [ones(y) if g is None else g for y, g in zip(outputs, cotangents)]
+        made = (often_swept if compiled else sweep)(self._start, outputs, cotangents, flat)
+        grads = iter(made)
         return [_sum([next(grads) for _ in values]) for values in wrt]
 
     def _values(self, recording: Recording, source: Any) -> list[Value]:
@@ -193,10 +200,6 @@ class GradientTape:
     def _finish(self) -> None:
         if not self._persistent and self._stack is None:
             self._release()
-
-
-def _ones(value: Value) -> Value:
-    return engine.full(shape=value.type.shape, dtype=value.type.dtype.name, value=1)
 
 
 def _sum(grads: list[Any]) -> Any:
