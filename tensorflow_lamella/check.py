@@ -46,8 +46,10 @@ def problems(source: str) -> list[Problem]:
     names = _Names()
     names.visit(tree)
     found = [p for path, line in names.imported for p in _import_problem(path, line)]
+    absent = tuple(f"{p.name}." for p in found)
     for path, line, call in names.used:
-        found.extend(_problem(path, line, call))
+        if not path.startswith(absent):  # told where it is imported
+            found.extend(_problem(path, line, call))
     first: dict[str, Problem] = {}
     for problem in sorted(set(found)):
         first.setdefault(problem.name + problem.message, problem)

@@ -123,6 +123,15 @@ def test_check_lists_without_running(run):
     assert "5 unsupported found" in out
 
 
+def test_check_tells_of_a_missing_module_once(run):
+    out = run("""
+        from tensorflow.contrib.boosted_trees.proto import learner_pb2 as learner
+        config = learner.LearnerConfig()
+        config.mode = learner.LearnerConfig.LAYER_BY_LAYER
+    """, command="check", fails=True)  # fmt: skip
+    assert "1 unsupported found" in out
+
+
 def test_check_of_what_is_supported(run):
     out = run("""
         import tensorflow as tf
