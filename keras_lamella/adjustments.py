@@ -153,6 +153,24 @@ def _unless_backwards(plain: Callable[..., bool]) -> Callable[..., bool]:
     return can_attempt
 
 
+def _take_masks(name: str) -> Callable[[Any], None]:
+    """LSTM and GRU tell our loops what masked steps output, so that these can take masks."""
+
+    def adjust(module: Any) -> None:
+        cls = getattr(module, name)
+        plain = cls.inner_loop
+
+        @functools.wraps(plain)
+        def inner_loop(self: Any, *args: Any, **kwargs: Any) -> Any:
+            rnn = importlib.import_module(f"{PACKAGE}.rnn")
+            with rnn.masked_steps(zeros=self.zero_output_for_mask):
+                return plain(self, *args, **kwargs)
+
+        cls.inner_loop = inner_loop
+
+    return adjust
+
+
 # -- what needs TensorFlow ---------------------------------------------------------------------
 
 
@@ -237,5 +255,7 @@ ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     _LAYERS: _put_words_on_numpy,
     f"{_LAYERS}.layer": _call_with_tensors,
     f"{_LAYERS}.rnn.bidirectional": _keep_directions,
+    f"{_LAYERS}.rnn.gru": _take_masks("GRU"),
+    f"{_LAYERS}.rnn.lstm": _take_masks("LSTM"),
     f"{_LAYERS}.preprocessing.image_preprocessing.equalization": _equalize_in_a_trace,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ from keras_lamella.src.ops.control import is_stepwise, scan
 from keras_lamella.src.repeated import project
 from keras_lamella.src.tensor import convert_to_tensor
 from keras_lamella.src.variable import VariableScope
+
+#: Do masked steps output zeros? Keras does not hand this to `lstm` and `gru`; None: nobody told.
+_ZEROS: ContextVar[bool | None] = ContextVar("zeros", default=None)
 
 __all__ = ["bidirectional_gru", "bidirectional_lstm", "cudnn_ok", "gru", "lstm", "rnn"]
 
@@ -90,17 +95,29 @@ def lstm(
     Returns the last output, the outputs and [h, c].
 
     Raises:
-        NotImplementedError: with a mask, since Keras does not tell `zero_output_for_mask` here;
-            it then calls `rnn`.
+        NotImplementedError: with a mask, outside of `masked_steps`; Keras then calls `rnn`.
     """
-    if mask is not None:
-        raise NotImplementedError
-
+    _check_mask(mask)
     kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
     cell = _lstm_cell(recurrent_kernel, activation, recurrent_activation)
     projected = _project(inputs, kernel, bias)
     states = initial_state_h, initial_state_c
-    return _loop(cell, projected, states, return_sequences, go_backwards, unroll)
+    return _loop(cell, projected, states, return_sequences, go_backwards, unroll, mask)
+
+
+@contextmanager
+def masked_steps(zeros: bool) -> Iterator[None]:
+    """Inside, `lstm` and `gru` take masks; what is masked outputs zeros, or what came before."""
+    token = _ZEROS.set(zeros)
+    try:
+        yield
+    finally:
+        _ZEROS.reset(token)
+
+
+def _check_mask(mask: Any) -> None:
+    if mask is not None and _ZEROS.get() is None:
+        raise NotImplementedError
 
 
 def _lstm_cell(recurrent_kernel: Any, activation: Any, recurrent_activation: Any) -> Any:
@@ -127,13 +144,13 @@ def gru(
     (units, 3 units), bias (2, 3 units) with `reset_after`, else (3 units), or None.
     Returns the last output, the outputs and [h]. Raises NotImplementedError as `lstm` does.
     """
-    if mask is not None:
-        raise NotImplementedError
+    _check_mask(mask)
     kernel, recurrent_kernel, bias = _tensors(kernel, recurrent_kernel, bias)
     outer, inner = (bias, None) if bias is None or not reset_after else (bias[0], bias[1])
     cell = _gru_cell(recurrent_kernel, inner, activation, recurrent_activation, reset_after)
     projected = _project(inputs, kernel, outer)
-    return _loop(cell, projected, (initial_state,), return_sequences, go_backwards, unroll)
+    states = (initial_state,)
+    return _loop(cell, projected, states, return_sequences, go_backwards, unroll, mask)
 
 
 def _gru_cell(recurrent_kernel: Any, bias: Any, activation: Any, recurrent_activation: Any,
@@ -172,21 +189,33 @@ def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
     return project(inputs, kernel[None], None if bias is None else bias[None], plain)[:, 0]
 
 
-def _loop(cell: Callable[..., Any], projected: Any, states: Any, return_sequences: bool,
-          go_backwards: bool, unroll: bool) -> tuple[Any, Any, list[Any]]:  # fmt: skip
+def _loop(
+    cell: Callable[..., Any], projected: Any, states: Any, return_sequences: bool,
+    go_backwards: bool, unroll: bool, mask: Any = None,
+) -> tuple[Any, Any, list[Any]]:  # fmt: skip
     """Last output, outputs (batch, time, units) in the order of the steps, final states.
 
-    projected: (time, ..., gates); the output is the first state.
+    projected: (time, ..., gates), mask: (batch, time); the output is the first state, but for
+    masked steps.
     """
+    zeros = _ZEROS.get()
 
-    def step(states: Any, x: Any) -> Any:
-        new = tuple(n.astype(s.dtype) for n, s in zip(cell(x, states), states))
-        return new, new[0] if return_sequences else None
+    def step(carry: Any, x: Any) -> Any:
+        before, last = carry
+        new = tuple(n.astype(s.dtype) for n, s in zip(cell(x[0], before), before))
+        if x[1] is None:
+            return (new, None), new[0] if return_sequences else None
+        last = _where(x[1], new[0], np.zeros_like(last) if zeros else last)
+        new = tuple(_where(x[1], n, s) for n, s in zip(new, before))
+        return (new, last), last if return_sequences else None
 
-    states, outputs = scan(
-        step, tuple(_tensors(*states)), projected, reverse=go_backwards, unroll=bool(unroll)
+    states = tuple(_tensors(*states))
+    last = None if mask is None else np.zeros_like(states[0])
+    xs = projected, None if mask is None else _time_mask(mask, time_major=False)
+    (states, last), outputs = scan(
+        step, (states, last), xs, reverse=go_backwards, unroll=bool(unroll)
     )
-    last = states[0]
+    last = states[0] if last is None else last
     if not return_sequences:
         outputs = last[None]
     elif go_backwards:

@@ -92,3 +92,32 @@ def test_a_forward_layer_that_goes_backwards():
     forward, backward = both(X)
     np.testing.assert_allclose(forward, by_steps(both.forward_layer, X)[0][:, -1], rtol=1e-4)
     np.testing.assert_allclose(backward, by_steps(both.backward_layer, X)[0][:, -1], rtol=1e-4)
+
+
+MASK = np.array(
+    [[0, 0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], "bool"
+)  # holes and ends, and nothing at all
+
+
+@pytest.mark.parametrize("zeros", [False, True], ids=["goes on", "zeros"])
+@pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["forward", "backward"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_masks(kind, backwards, sequences, zeros):
+    """As the loop that Keras runs over any cell, which it does without cuDNN."""
+    options = {"return_sequences": sequences, "return_state": True, "go_backwards": backwards,
+               "zero_output_for_mask": zeros}  # fmt: skip
+    ours, plain = CELLS[kind](**options), CELLS[kind](**options, use_cudnn=False)
+    randomized(ours)
+    plain.build(X.shape)
+    plain.set_weights(ours.get_weights())
+    states = [rng.normal(size=(3, 4)).astype("float32") for _ in ours.get_initial_state(3)]
+    results = []
+    for layer in (ours, plain):
+        inputs, mask = keras.Input(X.shape[1:]), keras.Input(MASK.shape[1:], dtype="bool")
+        given = [keras.Input((4,)) for _ in states]
+        model = keras.Model([inputs, mask, *given], layer(inputs, mask=mask, initial_state=given))
+        results.append([*layer(X, mask=MASK, initial_state=states),
+                        *model.predict([X, MASK, *states], verbose=0)])  # fmt: skip
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
