@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorflow_lamella.keras.era import RATES, rate_of, until_2019
+
 _WEIGHTS = {
     "init": "kernel_initializer", "W_regularizer": "kernel_regularizer",
     "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint",
@@ -222,13 +224,14 @@ KERAS_1 = frozenset(("nb_filter", "border_mode", "subsample", "dim_ordering", "W
 def kernel_size(*names: str) -> Callable[..., Any]:
     """`nb_row=3, nb_col=3` are `kernel_size=(3, 3)`; so are two integers beside `border_mode`.
 
-    `Conv2D(32, 3, 2)` alone is today's: a stride of 2.
+    `Conv2D(32, 3, 2)` alone has a stride of 2 today, and had 3 rows and 2 columns until Keras 2.3.
     """
 
     def special(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         start = 1 if "nb_filter" not in kwargs else 0
         sizes = args[start : start + len(names)]
-        if KERAS_1 & set(kwargs) and sizes and all(isinstance(n, int) for n in sizes):
+        whole = len(sizes) == len(names) and all(isinstance(n, int) for n in sizes)
+        if whole and (KERAS_1 & set(kwargs) or until_2019()):
             kwargs |= dict(zip(names, sizes))
             args = args[:start] + args[start + len(names) :]
         if all(name in kwargs for name in names):
@@ -298,5 +301,6 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "Input": _input,
     "Model.compile": _compile,
     "ModelCheckpoint": _save_freq,
+    **{name: rate_of(name) for name in RATES},
 }
 """Changes that are more than another name."""

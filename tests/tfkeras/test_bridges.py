@@ -55,6 +55,17 @@ CASES = [
         config = keras.layers.Convolution2D(nb_filter=4, nb_row=2, nb_col=3).get_config()
         assert config['kernel_size'] == (2, 3)
     """),
+    ("rates until 2019", "Keras 1 and 2.3: mnist_cnn.py trains with Adadelta(), a rate of 1", """
+        from keras.utils import np_utils
+        assert float(keras.optimizers.Adadelta().learning_rate) == 1.0
+        assert float(keras.optimizers.get('nadam').learning_rate) == np.float32(0.002)
+        assert float(keras.optimizers.Adagrad(lr=0.5).learning_rate) == 0.5
+        assert keras.layers.Conv2D(8, 3, 3).strides == (1, 1)
+    """),
+    ("rates today", "Keras 3: Adadelta() has a rate of 0.001", """
+        assert float(keras.optimizers.Adadelta().learning_rate) == np.float32(0.001)
+        assert float(keras.optimizers.get('adagrad').learning_rate) == np.float32(0.001)
+    """),
     ("strides by position", "Keras 3: Conv2D(64, 3, 2) means a stride of 2, and still does", """
         assert keras.layers.Conv2D(64, 3, 2).strides == (2, 2)
     """),
