@@ -18,8 +18,6 @@ HINTS = {
     "profiler": "lamella profile program.py shows the time of every kernel",
     "quantization": "keras.Model.quantize",
     "queue": "tf.data.Dataset",
-    "data.experimental.make_csv_dataset": "tf.data.experimental.CsvDataset, or read the file with "
-    "NumPy and tf.data.Dataset.from_tensor_slices",
     "data.experimental.service": "tf.data in this process",
     "data.Dataset.save": "np.savez of the arrays",
     "linalg.LinearOperator": "the matrix itself, with tf.linalg's functions",

@@ -89,10 +89,24 @@ def connect() -> None:
         self
     )  # what keras.ops and keras.losses return
     backend_utils.in_tf_graph = lambda: False  # Keras would take our name for TensorFlow's graphs
+    if not hasattr(Operation.symbolic_call, "outward"):
+        Operation.symbolic_call = _of_arrays(Operation.symbolic_call)
     for base, methods in _OUTWARD.items():
         for cls in [base, *_subclasses(base)]:
             _wrap_methods(cls, methods)
         _watch_subclasses(base, methods)
+
+
+def _of_arrays(symbolic_call: Callable[..., Any]) -> Callable[..., Any]:
+    """The node of a model with Tensors, its constants, as arrays: so Keras can save it."""
+
+    @functools.wraps(symbolic_call)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        known = {key: arrays_in(x) for key, x in kwargs.items()}
+        return symbolic_call(self, *map(arrays_in, args), **known)
+
+    wrapped.outward = symbolic_call  # type: ignore[attr-defined]
+    return wrapped
 
 
 def _subclasses(cls: type) -> list[type]:

@@ -16,7 +16,8 @@ from tensorflow_lamella.io.files import path_of
 from tensorflow_lamella.names import export
 
 
-def _names(filenames: Any) -> list[str]:
+def file_names(filenames: Any) -> list[str]:
+    """The paths in a name, a tensor of names or a dataset of them."""
     if isinstance(filenames, Dataset):
         return [path_of(np.asarray(f)) for f in filenames.elements()]
     if isinstance(filenames, (str, bytes)) or not hasattr(filenames, "__iter__"):
@@ -25,7 +26,8 @@ def _names(filenames: Any) -> list[str]:
     return [path_of(f) for f in np.atleast_1d(array)]
 
 
-def _open(name: str, compression: Any) -> Any:
+def open_file(name: str, compression: Any) -> Any:
+    """The bytes of a file, unpacked where `compression` is GZIP."""
     return gzip.open(name, "rb") if str(compression or "").upper() == "GZIP" else open(name, "rb")
 
 
@@ -36,8 +38,8 @@ class TextLineDataset(Dataset):
     def __init__(self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
                  num_parallel_reads: Any = None, name: Any = None) -> None:  # fmt: skip
         def make() -> Iterator[Any]:
-            for file in _names(filenames):
-                with _open(file, compression_type) as lines:
+            for file in file_names(filenames):
+                with open_file(file, compression_type) as lines:
                     for line in lines:
                         yield to_array(line.rstrip(b"\r\n"))
 
@@ -51,8 +53,8 @@ class TFRecordDataset(Dataset):
     def __init__(self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
                  num_parallel_reads: Any = None, name: Any = None) -> None:  # fmt: skip
         def make() -> Iterator[Any]:
-            for file in _names(filenames):
-                with _open(file, compression_type) as stream:
+            for file in file_names(filenames):
+                with open_file(file, compression_type) as stream:
                     for record in records.read(stream):
                         yield to_array(record)
 
@@ -70,7 +72,7 @@ class CsvDataset(Dataset):
         columns = [records.Column(d, na_value) for d in record_defaults]
 
         def make() -> Iterator[Any]:
-            for file in _names(filenames):
+            for file in file_names(filenames):
                 with open(file, newline="") as lines:
                     rows = csv.reader(lines, delimiter=field_delim)
                     if header:

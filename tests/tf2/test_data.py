@@ -152,6 +152,35 @@ def test_grouping(tf, numbers):
     assert [np.shape(x) for x in values(buckets)] == [(2, 2), (2, 6)]
 
 
+def test_csv_files_as_batches_of_columns(tf, tmp_path):
+    (tmp_path / "a.csv").write_text('n,x,word,y\n1,0.5,"a, b",1\n2,,c,0\n')
+    (tmp_path / "b.csv").write_text("n,x,word,y\n3000000000,2,d,1\n")
+    read = tf.data.experimental.make_csv_dataset
+    pattern = str(tmp_path / "*.csv")
+    ((row, label),) = read(pattern, 3, label_name="y", num_epochs=1, shuffle=False)
+    assert list(row) == ["n", "x", "word"]
+    assert row["n"].numpy().tolist() == [1, 2, 3000000000]
+    assert (row["n"].dtype, row["x"].dtype, label.dtype) == (tf.int64, tf.float32, tf.int32)
+    assert row["x"].numpy().tolist() == [0.5, 0, 2]
+    assert row["word"].numpy().tolist() == [b"a, b", b"c", b"d"]
+    assert label.numpy().tolist() == [1, 0, 1]
+
+    first = read(pattern, 2, select_columns=["x", "y"], column_defaults=[7.0, tf.float32])
+    batches = list(first.take(4))  # without num_epochs it goes on for ever
+    assert [b["x"].shape for b in batches] == [(2,)] * 4
+    assert {x for b in batches for x in b["x"].numpy()} == {0.5, 7.0, 2.0}
+    (tmp_path / "a.csv").write_text("1,2\n3\n")
+    named = {"column_names": ["a", "b"], "header": False}
+    with pytest.raises(ValueError, match="a row of 1 fields, 2 are expected"):
+        read(str(tmp_path / "a.csv"), 2, **named)
+    (row,) = read(str(tmp_path / "a.csv"), 2, num_epochs=1, ignore_errors=True, **named)
+    assert row["b"].numpy().tolist() == [2]
+    with pytest.raises(ValueError, match="header=False needs column_names"):
+        read(pattern, 2, header=False)
+    with pytest.raises(ValueError, match="no file matches"):
+        read(str(tmp_path / "c.csv"), 2)
+
+
 def test_files(tf, tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     lines = tf.data.TextLineDataset(str(tmp_path / "a.txt"))

@@ -50,6 +50,14 @@ def test_restoring_what_does_not_fit(tf, tmp_path):
     tf.train.Checkpoint(v=tf.Variable(1.0)).restore(None)
 
 
+def test_a_model_with_a_constant_is_saved(tf, tmp_path):
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, inputs * 2.0 + tf.constant([1.0, 2.0, 3.0]))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.predict(np.ones((2, 3)), verbose=0).tolist() == [[3, 4, 5]] * 2
+
+
 def test_modules_and_lists(tf, tmp_path):
     class Model(tf.Module):
         def __init__(self, start):
