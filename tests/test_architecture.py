@@ -54,6 +54,7 @@ UPWARD = {
 #: These may branch on which primitive an equation is: the table of rewrites, and what knows views
 #: and control flow.
 NAMES_PRIMITIVES = {
+    "lamella/frontend/numpy/moving.py",  # a sum as the end of a slice
     "lamella/passes/compact.py",  # scatters become smaller scatters
     "lamella/passes/crop.py",  # what each reads of its operands
     "lamella/passes/dead.py",  # results of scan and switch

@@ -159,13 +159,29 @@ def test_errors_of_known_indices(index, error, message):
         run(lambda x: x[index], counting((3, 4)))
 
 
+def test_slices_of_a_known_length_begin_at_traced_places():
+    x = counting((5, 6, 7))
+    i, j = np.int32(2), np.int64(1)
+    assert_same(run(lambda x, i: x[i : i + 2], x, i), x[2:4])
+    assert_same(run(lambda x, i, j: x[:, i : i + 3, j : 4 + j], x, i, j), x[:, 2:5, 1:5])
+    assert_same(run(lambda x, i: x[1, ..., None, i : i + 5 : 2], x, i), x[1, ..., None, 2:7:2])
+    assert_same(run(lambda x, i: x[..., i : i + 3, :][[0, 4]], x, i), x[..., 2:5, :][[0, 4]])
+    assert_same(run(lambda x, i: x[i : i + 3], x, np.int32(4)), x[2:5])  # moved inside
+    assert_same(run(lambda x, i: x[i : i + 9], x, i), x)
+    slope = run(grad(lambda x, i: (x[i : i + 2, 0] ** 2).sum()), x, i)
+    expected = np.zeros_like(x)
+    expected[2:4, 0] = 2 * x[2:4, 0]
+    assert_same(slope, expected)
+
+
 def test_errors_of_traced_indices():
     x = counting((3, 4))
     with pytest.raises(TypeError, match=r"traced bool mask bool\[3,4\].*np\.where\(mask"):
         run(lambda x: x[x > 0], x)
     with pytest.raises(IndexError, match=r"array of integers, got float64\[\]"):
         run(lambda x: x[x[0, 0]], x)
-    with pytest.raises(TypeError, match=r"bound of a slice.*dynamic_slice"):
-        run(lambda x, n: x[:n], x, np.int32(2))
+    for length_unknown in (lambda x, n: x[:n], lambda x, n: x[n:], lambda x, n: x[n : 2 * n]):
+        with pytest.raises(TypeError, match=r"bound of a slice.*dynamic_slice"):
+            run(length_unknown, x, np.int32(2))
     with pytest.raises(ValueError, match="mode must be one of set, add"):
         update(x, 0, 1.0, "divide")

@@ -14,6 +14,7 @@ import numpy as np
 
 from lamella import ops
 from lamella.frontend.numpy import promotion as p
+from lamella.frontend.numpy.moving import moving_slices
 from lamella.frontend.numpy.shaping import reshape_to
 from lamella.frontend.tracer import Tracer
 from lamella.types import BOOL, is_integer
@@ -35,6 +36,7 @@ class Plan:
 
 def getitem(x: Tracer, index: Any) -> Tracer:
     """`x[index]` with NumPy's rules; traced integers out of range are clipped."""
+    x, index = moving_slices(x, index)
     plan = make_plan(x.shape, index)
     x = _slices(reshape_to(x, plan.shape), plan)
     arrays = {i: e for i, e in enumerate(plan.entries) if not isinstance(e, slice)}
@@ -143,7 +145,8 @@ def _checked_slice(item: slice, size: int) -> slice:
         if isinstance(bound, Tracer):
             raise TypeError(
                 "a traced value as a bound of a slice would make the result's shape depend on the "
-                "data; use lamella.dynamic_slice(x, starts, shape) with a static shape"
+                "data; x[i : i + n] with a number n has n elements, and so has "
+                "lamella.dynamic_slice(x, starts, shape)"
             )
     start, stop, step = item.indices(size)
     count = len(range(start, stop, step))
