@@ -106,6 +106,7 @@ def _methods(keras: Any) -> None:
     wrapper.update_state = models.same_rank(wrapper.update_state)
     functional = importlib.import_module("keras.src.models.functional").Functional
     functional.add_loss = models.add_symbolic_loss
+    models.takes_other_ranks(functional)
     keras.Sequential.add = merge.starts_with_merge(models.with_batch_shape(keras.Sequential.add))
     keras.Layer.__init__ = models.keeps_batch_shape(keras.Layer.__init__)
 

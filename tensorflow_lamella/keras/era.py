@@ -61,8 +61,11 @@ def rate_of(name: str) -> Any:
     def special(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not args and not {"learning_rate", "lr"} & set(kwargs) and until_2019():
             kwargs["learning_rate"] = RATES[name]
-            print(f"lamella run: {name} learns at a rate of {RATES[name]}, as until Keras 2.3; give "
-                  "learning_rate= for another", file=sys.stderr)  # fmt: skip
+            print(
+                f"lamella run: {name} learns at a rate of {RATES[name]}, as until Keras 2.3; "
+                "learning_rate= chooses another",
+                file=sys.stderr,
+            )
         return args, kwargs
 
     return special

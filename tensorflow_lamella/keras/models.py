@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorflow_lamella.keras.era import until_2019
 from tensorflow_lamella.keras.logs import metric_names
 
 
@@ -106,6 +107,41 @@ def _attach_losses(model: Any, losses: list[Any]) -> None:
             model._tracker.unlock()
             model._tracker.track(layer)
             model._tracker.lock()
+
+
+def takes_other_ranks(functional: type) -> None:
+    """Let a model be called on symbolic tensors of other ranks than its input, as until 2.3.
+
+    The layers decide: a generator on (rows, 1, 100), which ends in a Reshape, is one.
+    """
+    methods: Any = functional
+    check, adjust = methods._assert_input_compatibility, methods._adjust_input_rank
+
+    def _assert_input_compatibility(self: Any, arg_0: Any) -> None:
+        try:
+            check(self, arg_0)
+        except ValueError:
+            if not _any_rank(self, arg_0):
+                raise
+
+    def _adjust_input_rank(self: Any, flat_inputs: list[Any]) -> list[Any]:
+        try:
+            return adjust(self, flat_inputs)
+        except ValueError:
+            if not _any_rank(self, flat_inputs):
+                raise
+            return flat_inputs
+
+    methods._assert_input_compatibility = _assert_input_compatibility
+    methods._adjust_input_rank = _adjust_input_rank
+
+
+def _any_rank(model: Any, inputs: Any) -> bool:
+    from keras import KerasTensor, tree
+
+    if until_2019() and all(isinstance(x, KerasTensor) for x in tree.flatten(inputs)):
+        object.__setattr__(model, "_lamella_any_rank", True)
+    return getattr(model, "_lamella_any_rank", False)
 
 
 def as_compiled(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -62,6 +62,17 @@ CASES = [
         assert float(keras.optimizers.Adagrad(lr=0.5).learning_rate) == 0.5
         assert keras.layers.Conv2D(8, 3, 3).strides == (1, 1)
     """),
+    ("a model on another rank", "Keras 2.3: mnist_acgan.py multiplies (rows, 5) and (rows, 1, 5)", """
+        from keras.utils import np_utils
+        generator = keras.Sequential([keras.layers.Dense(6, input_dim=5), keras.layers.Reshape((2, 3))])
+        z, label = keras.Input((5,)), keras.Input((1,), dtype='int32')
+        both = keras.layers.multiply([z, keras.layers.Embedding(4, 5)(label)])
+        model = keras.Model([z, label], generator(both))
+        assert model.output_shape == (None, 2, 3)
+        assert model.predict([np.ones((7, 5)), np.ones((7, 1))], verbose=0).shape == (7, 2, 3)
+        with raises(ValueError, "incompatible"):
+            keras.Sequential([keras.layers.Dense(6, input_dim=5)])(np.ones((7, 1, 5)))
+    """),
     ("rates today", "Keras 3: Adadelta() has a rate of 0.001", """
         assert float(keras.optimizers.Adadelta().learning_rate) == np.float32(0.001)
         assert float(keras.optimizers.get('adagrad').learning_rate) == np.float32(0.001)
