@@ -11,7 +11,7 @@ ops.linalg ops.program ops.random ops.reduce
 ops.image ops.color ops.strings ops.signal ops.debugging ops.lookup ops.testing ops.config ops.nest
 core.module
 io.audio io.files io.images io.records io.examples
-datasets.input_data datasets.learn
+datasets.input_data datasets.learn datasets.mnist_model
 distribute
 v1.api
 train.checkpoint train.summary

@@ -471,3 +471,21 @@ def test_a_flag_of_unknown_shape_leaves_the_shape_of_what_is_normalised(tf):
     assert y.shape.as_list() == [None, 3]
     with started(tf) as session:
         assert session.run(y, {x: np.ones((2, 4)), training: True}).shape == (2, 3)
+
+
+def test_the_network_of_the_mnist_tutorial(tf):
+    """fully_connected_feed.py: from tensorflow.examples.tutorials.mnist import mnist."""
+    from tensorflow.examples.tutorials.mnist import input_data, mnist
+
+    train = input_data.read_data_sets("none").train
+    images, labels = train.images[:200], train.labels[:200]
+    logits = mnist.inference(tf.constant(images), 32, 16)
+    loss = mnist.loss(logits, labels)
+    step = mnist.training(loss, 0.1)
+    right = mnist.evaluation(logits, labels)
+    with started(tf) as session:
+        before = session.run(right)
+        for _ in range(100):
+            session.run(step)
+        assert session.run(right) > max(before, 150)
+        assert session.run("global_step:0") == 100
