@@ -184,6 +184,32 @@ def test_masked_outputs_can_be_zero(layer):
     assert (np.abs(out).sum(axis=-1) > 0).tolist() == mask.tolist()
 
 
+def test_learned_positions_of_sequences_of_any_length():
+    class Positions(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = keras.layers.Embedding(5, 4)
+
+        def call(self, x):
+            return x + self.table(ops.arange(0, ops.shape(x)[1], 1))
+
+    inputs = keras.Input((None, 4))
+    model = keras.Model(inputs, Positions()(inputs))
+    assert model.output_shape == (None, None, 4)
+    found = model.predict(np.zeros((2, 3, 4), "float32"), verbose=0)
+    np.testing.assert_array_equal(found[1], model.get_weights()[0][:3])
+
+
+def test_random_crops_are_compiled():
+    model = keras.Sequential([keras.Input((9, 8, 1)), keras.layers.RandomCrop(3, 2, seed=0)])
+    step = lamella.jit(lambda x: model.stateless_call([], model.non_trainable_variables, x,
+                                                      training=True)[0])  # fmt: skip
+    x = np.arange(144.0, dtype="float32").reshape(2, 9, 8, 1)
+    crop = step(x)[..., 0]
+    top, left = divmod(int(crop[0, 0, 0]), 8)
+    np.testing.assert_array_equal(crop, x[:, top : top + 3, left : left + 2, 0])
+
+
 def test_l1_l2_regularization_trains():
     both = keras.regularizers.L1L2(l1=0.01, l2=0.01)
     layer = keras.layers.Dense(1, kernel_regularizer=both, use_bias=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 from keras_lamella.src.ops.dtypes import INT32, as_dtype, axes_of, promote, result_dtype
 from keras_lamella.src.tensor import convert_to_tensor
@@ -14,6 +15,8 @@ def take(x, indices, axis=None):
     x, indices = convert_to_tensor(x), convert_to_tensor(indices)
     if isinstance(indices, Tracer):
         x = value(x)  # NumPy's protocol asks the first argument only
+    elif in_symbolic_scope():
+        x, indices = value(x), value(indices)  # positions up to what stands for an unknown size
     return np.take(x, _integer(indices), axis=axis)
 
 
