@@ -286,6 +286,13 @@ def _compile(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return (), kwargs if metrics_third or len(args) < 3 else {"loss_weights": third, **kwargs}
 
 
+def _predict(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`predict` showed no progress until 2.3: loops call it for every step."""
+    if len(args) < 3 and "verbose" not in kwargs and until_2019():
+        kwargs["verbose"] = 0
+    return args, kwargs
+
+
 _ROW_COLUMN = kernel_size("nb_row", "nb_col")
 SPECIAL: dict[str, Callable[..., Any]] = {
     "Conv1D": _sequence_shape,
@@ -300,6 +307,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "Embedding": _embedding,
     "Input": _input,
     "Model.compile": _compile,
+    "Model.predict": _predict,
     "ModelCheckpoint": _save_freq,
     **{name: rate_of(name) for name in RATES},
 }

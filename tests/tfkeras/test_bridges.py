@@ -62,6 +62,16 @@ CASES = [
         assert float(keras.optimizers.Adagrad(lr=0.5).learning_rate) == 0.5
         assert keras.layers.Conv2D(8, 3, 3).strides == (1, 1)
     """),
+    ("a quiet predict", "Keras 2.3: GANs predict in every step of a loop", """
+        from keras.utils import np_utils
+        import io
+        model, out = small('mse'), io.StringIO()
+        with contextlib.redirect_stdout(out):
+            model.predict(ones)
+            assert out.getvalue() == ''
+            model.predict(ones, verbose=1)
+        assert '1/1' in out.getvalue()
+    """),
     ("a model on another rank", "Keras 2.3: mnist_acgan.py multiplies (rows, 5) and (rows, 1, 5)", """
         from keras.utils import np_utils
         generator = keras.Sequential([keras.layers.Dense(6, input_dim=5), keras.layers.Reshape((2, 3))])
