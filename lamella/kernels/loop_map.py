@@ -52,7 +52,8 @@ class Map:
             + [
                 eq.operands[0].type.size
                 for eq in self.equations
-                if eq.primitive.family == "reduction" and eq.results[0] not in leaf_values
+                if eq.primitive.family in ("reduction", "window")
+                and eq.results[0] not in leaf_values
             ]
         )
         self.empty = math.prod(outputs.domain) == 0

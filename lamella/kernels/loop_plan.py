@@ -18,6 +18,7 @@ CHUNK = 1 << 14  # elements of one chunk, about
 CHUNK_COST = 40_000  # operations of one chunk, about: two microseconds of them
 MANY, FEW = 1 << 12, 64  # so many results of so few elements each are folded where they are used
 COSTLY = 8  # operations that an exp, a division or a square root counts as
+WINDOW = 4  # operations on each element that a window holds
 CHUNKS = 64  # at most
 Shape = tuple[int, ...]
 
@@ -169,9 +170,10 @@ def chunk_count(elements: int, cost: int = 0) -> int:
 
 
 def cost_of(equations: Sequence[Equation]) -> int:
-    """Operations that elementwise equations take on an element, roughly."""
+    """Operations that elementwise and window equations take on an element, roughly."""
+    windows = sum(eq.primitive.family == "window" for eq in equations)
     found = [eq for eq in equations if eq.primitive.family == "elementwise"]
-    return sum(1 if "cheap" in eq.primitive.traits else COSTLY for eq in found)
+    return WINDOW * windows + sum(1 if "cheap" in eq.primitive.traits else COSTLY for eq in found)
 
 
 def split(total: int, parts: int) -> tuple[int, int]:

@@ -285,7 +285,7 @@ class Fusion:
                 continue
             waiting = self._by_age(region.roots - self._fixed(region))
             while waiting:
-                light = self._light(waiting)
+                light = self._light(waiting, self.extremes | self._fixed(region))
                 waiting = []
                 for values in light:
                     if worthwhile(values, region.roots - set(values), stored, kept):
@@ -305,15 +305,16 @@ class Fusion:
         windows = [eq.operands for eq in region.members if family(eq) == "window"]
         return {v for operands in (*data, *windows) for v in operands}
 
-    def _light(self, values: Sequence[Value]) -> list[dict[Value, set[Value]]]:
-        """Values and the roots that they could be computed from: by region, then one by one."""
+    def _light(self, values: Sequence[Value], arrays: set[Value]) -> list[dict[Value, set[Value]]]:
+        """Values and the roots that they could be computed from: by region, then one by one.
+        A root in `arrays` is read in any case."""
         found: dict[Region, dict[Value, set[Value]]] = {}
         for value in values:
             source = self.region_of.get(value)
             if source is None or source.kind == "other":
                 continue
             members = {v: eq for eq in source.members for v in eq.results}
-            roots = light_roots(value, members.get, self.views, self.extremes)
+            roots = light_roots(value, members.get, self.views, arrays)
             if roots is not None:
                 found.setdefault(source, {})[value] = roots
         singles = [{v: rs} for group in found.values() if len(group) > 1 for v, rs in group.items()]

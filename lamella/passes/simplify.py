@@ -56,6 +56,10 @@ def simplify(program: Program) -> Program:
 class Simplifier(Rewriter):
     """A Rewriter whose own equations are simplified as they are emitted."""
 
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.rectified: dict[Value, Value] = {}  # x <= 0 -> select(x <= 0, 0, x)
+
     def rewrite(self, primitive: Primitive, operands: tuple[Value, ...], attrs: Any) -> Any:
         """What `primitive(*operands)` simplifies to, or None."""
         for f in RULES.get(primitive.name, ()):
@@ -103,7 +107,11 @@ class Simplifier(Rewriter):
     def emit(self, primitive: Any, operands: Any, attrs: dict[str, Any]) -> Any:
         values = tuple(self.lift(x) for x in operands)
         replacement = self.rewrite(primitive, values, attrs)
-        return super().emit(primitive, values, attrs) if replacement is None else replacement
+        return self.append(primitive, values, attrs) if replacement is None else replacement
+
+    def append(self, primitive: Any, operands: Any, attrs: dict[str, Any]) -> Any:
+        """The equation as it is."""
+        return super().emit(primitive, operands, attrs)
 
     def made_by(self, value: Value, name: str) -> Equation | None:
         """The equation that defines `value` if it is a `name`."""
@@ -207,6 +215,21 @@ def known_condition(out: Simplifier, operands: tuple[Value, ...], attrs: Any) ->
         return x
     c = out.scalar(condition)
     return None if c is None else (x if c else y)
+
+
+@rule("select")
+def sign_of_rectified(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
+    """y = select(x <= 0, 0, x); select(x <= 0, 0, g) -> select(y <= 0, 0, g): who reads y anyway
+    needs neither x nor the condition"""
+    condition, zero, x = operands
+    test = out.made_by(condition, "less_equal")
+    if test is None or out.scalar(zero) != 0 or out.scalar(test.operands[1]) != 0:
+        return None
+    if x is test.operands[0]:
+        y = out.append(ops.select, operands, attrs)
+        return out.rectified.setdefault(condition, y)
+    y = out.rectified.get(condition)
+    return None if y is None else ops.select(ops.less_equal(y, _full(y, 0)), zero, x)
 
 
 @rule("convert")
