@@ -25,13 +25,23 @@ SLACK = 256
 
 
 class BoxCopy:
-    """Copies the box of the current blocks, converted to wide sums, to `target`."""
+    """Copies the box of the current blocks, converted to wide sums, to `target`.
+
+    Meanwhile it has the next box fetched into the second-level cache: while a box is worked on,
+    nothing else waits for memory.
+    """
 
     def __init__(self, text: Text, math: Arithmetic, box: Box, lanes: int) -> None:
         self.text, self.math, self.box, self.lanes = text, math, box, lanes
         self.strides = strides_of(box.shape)
         self.target_strides = strides_of(box.sizes)
         self.run = self._run_dimensions()
+        self.step = self._elements_to_next()
+
+    def _elements_to_next(self) -> int | None:
+        """From a box to the next one, an image or a band of rows; None where there is no other."""
+        cut = [d for d, n in enumerate(self.box.shape) if self.box.sizes[d] < n]
+        return self.box.sizes[cut[-1]] * self.strides[cut[-1]] if cut else None
 
     def _run_dimensions(self) -> int:
         """From which dimension on a valid stretch of the box is a stretch of the array."""
@@ -97,6 +107,8 @@ class BoxCopy:
             here = text.add(begin, text.mul(i, lanes))
             x = text.at(source, text.add(at, here), self.math.element)
             value = self.math.load(text, x, lanes)
+            if self.step:
+                text.prefetch(text.at(x, self.step, self.math.element))
             self.math.store_sum(text, text.at(row, here, self.math.sum), value, lanes)
 
         text.loop(_vectors(text, text.sub(end, begin), lanes), vector)
