@@ -298,6 +298,11 @@ class Trainer(base_trainer.Trainer):
 
         return type(self).call is not Model.call
 
+    def _has_own_step(self) -> bool:
+        """It may call the model on other things than batches: it builds what it calls."""
+        steps = ("train_step", "test_step")
+        return any(getattr(type(self), step) is not getattr(Trainer, step) for step in steps)
+
     def _symbolic_build(self, data_batch: Any) -> None:
         """Build model, metrics and loss by shape inference on one batch."""
         if not self._has_call():
@@ -306,9 +311,10 @@ class Trainer(base_trainer.Trainer):
             try:
                 super()._symbolic_build(data_batch=tree.map_structure(_symbolic, data_batch))
             except RuntimeError:
-                if self._is_surely_compiled():
-                    raise
-                self._build_by_calling(data_batch)
+                if not self._has_own_step():
+                    if self._is_surely_compiled():
+                        raise
+                    self._build_by_calling(data_batch)
         self._post_build()
 
     def _build_by_calling(self, data_batch: Any) -> None:

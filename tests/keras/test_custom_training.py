@@ -257,6 +257,32 @@ def test_a_model_without_call_uses_the_loss_and_metrics_it_was_compiled_with():
     near(logs["mae"][1], np.abs(X @ moved - Y).mean())
 
 
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_train_step_may_call_the_model_on_other_things_than_batches(eagerly):
+    class Named(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1, use_bias=False, kernel_initializer="ones")
+
+        def call(self, inputs):
+            return self.dense(inputs[0] + inputs[1])
+
+        def train_step(self, batch):
+            y_pred = self([batch["x"], batch["x"]], training=True)
+            loss = self.compute_loss(y=batch["y"], y_pred=y_pred)
+            weights = self.trainable_variables
+            self.optimizer.apply_gradients(zip(gradients(loss, weights), weights))
+            return {"own": loss}
+
+    model = Named()
+    model.compile(keras.optimizers.SGD(RATE), "mse", run_eagerly=eagerly)
+    logs = model.fit({"x": X, "y": Y}, batch_size=8, epochs=2, shuffle=False, verbose=0).history
+    ones = np.ones((3, 1), "float32")
+    near(logs["own"][0], np.mean((2 * X @ ones - Y) ** 2))
+    moved = ones - RATE * slope(ones, 2 * X)
+    near(logs["own"][1], np.mean((2 * X @ moved - Y) ** 2))
+
+
 # ---- custom parts ------------------------------------------------------------------------------
 
 
