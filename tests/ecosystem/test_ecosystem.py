@@ -23,7 +23,7 @@ KEPT = Path(os.environ.get("LAMELLA_ECOSYSTEM_DIR", Path.home() / ".cache/lamell
 
 #: Program of `programs/` -> what its environment has beside Lamella's dependencies.
 PROGRAMS = {
-    "keras_tuner_search": ["keras-tuner"],
+    "keras_tuner_search": ["keras-tuner", "six"],  # which it imports and does not ask for
     "optuna_pruning": ["optuna", "optuna-integration"],
     "mlflow_autolog": ["mlflow"],
     "keras_hub_step": ["keras-hub"],
