@@ -7,7 +7,10 @@ they were half updated, or when a library made the callback. Both names are answ
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
+
+from tensorflow_lamella.keras.era import until_2019
 
 ALIASES = {"acc": "accuracy", "accuracy": "acc", "weighted_acc": "weighted_accuracy"}
 
@@ -73,6 +76,11 @@ def install() -> None:
         others = {alias(k): v for k, v in (logs or {}).items() if alias(k)}
         return plain_path(self, epoch, batch, {**others, **(logs or {})})
 
+    from keras.src.trainers.compile_utils import CompileMetrics
+    from keras.src.trainers.trainer import Trainer
+
+    CompileMetrics._build_metrics_set = for_every_output(CompileMetrics._build_metrics_set)
+    Trainer._flatten_metrics_in_order = in_order_of_outputs(Trainer._flatten_metrics_in_order)
     History.__init__ = history_init
     python_utils.pythonify_logs = functools.wraps(plain_logs)(lambda x: Logs(plain_logs(x)))
     MonitorCallback._set_monitor_op = set_monitor_op
@@ -90,4 +98,45 @@ def metric_names(model: Any) -> list[str]:
             own = {part.name for part in metric.metrics}
             for name in metric.result():
                 (names if name in own else of_outputs).append(name)
-    return names + sorted(of_outputs)
+    return names + (of_outputs if until_2019() else sorted(of_outputs))
+
+
+def in_order_of_outputs(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """What `train_on_batch` and `evaluate` return, in the order of `metric_names`."""
+
+    @functools.wraps(plain)
+    def _flatten_metrics_in_order(self: Any, logs: dict[str, Any]) -> Any:
+        if not until_2019():
+            return plain(self, logs)
+        names = metric_names(self)
+        found = [*(n for n in names if n in logs), *(n for n in logs if n not in names)]
+        values = [logs[name] for name in found]
+        return values[0] if len(values) == 1 else values
+
+    return _flatten_metrics_in_order
+
+
+def for_every_output(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain list of metrics is for each of several outputs, as until Keras 3.
+
+    Keras 3 takes a list as long as the outputs for one metric each.
+    """
+
+    @functools.wraps(plain)
+    def build(self: Any, metrics: Any, num_outputs: int, *args: Any, **kwargs: Any) -> Any:
+        flat = isinstance(metrics, (list, tuple)) and not any(
+            m is None or isinstance(m, (list, tuple, dict)) for m in metrics
+        )
+        one_each = flat and len(metrics) == num_outputs and not until_2019()
+        if flat and metrics and num_outputs > 1 and not one_each:
+            metrics = [[_copy(m) for m in metrics] for _ in range(num_outputs)]
+        return plain(self, metrics, num_outputs, *args, **kwargs)
+
+    return build
+
+
+def _copy(metric: Any) -> Any:
+    """Another metric of the same kind; names and functions are shared."""
+    from keras import Metric
+
+    return type(metric).from_config(metric.get_config()) if isinstance(metric, Metric) else metric

@@ -62,6 +62,25 @@ CASES = [
         assert float(keras.optimizers.Adagrad(lr=0.5).learning_rate) == 0.5
         assert keras.layers.Conv2D(8, 3, 3).strides == (1, 1)
     """),
+    ("metrics of several outputs", "Keras 2.3: the ACGAN's metrics=['accuracy'] and d_loss[3], d_loss[4]", """
+        from keras.utils import np_utils
+        x = keras.Input((1,))
+        real, kind = keras.layers.Dense(1, activation='sigmoid'), keras.layers.Dense(3, activation='softmax')
+        model = keras.Model(x, [real(x), kind(x)])
+        model.compile('sgd', ['binary_crossentropy', 'sparse_categorical_crossentropy'], metrics=['accuracy'])
+        real.set_weights([np.ones((1, 1)), np.ones(1)]); kind.set_weights([np.eye(1, 3), np.zeros(3)])
+        out = model.test_on_batch(ones, [ones, ones[:, 0]])
+        assert len(out) == 5 and list(out[3:]) == [1.0, 0.0], out
+        assert model.metrics_names[3:] == [real.name + '_accuracy', kind.name + '_accuracy']
+    """),
+    ("metrics today", "tf.keras: one list for all outputs is not the one metric each of Keras 3", """
+        x = keras.Input((1,))
+        model = keras.Model(x, [keras.layers.Dense(1, name='a')(x), keras.layers.Dense(1, name='b')(x)])
+        model.compile('sgd', 'mse', metrics=['mae'])
+        assert set(model.test_on_batch(ones, [ones, ones], return_dict=True)) == {'loss', 'a_loss', 'b_loss', 'a_mae', 'b_mae'}
+        model.compile('sgd', 'mse', metrics=['mae', 'mape'])
+        assert set(model.test_on_batch(ones, [ones, ones], return_dict=True)) >= {'a_mae', 'b_mape'}
+    """),
     ("a quiet predict", "Keras 2.3: GANs predict in every step of a loop", """
         from keras.utils import np_utils
         import io
