@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from lamella.indexmap import Affine, Shape
-from lamella.kernels.contract_gather import Nest
+from lamella.kernels.contract_gather import Dims, Nest
 from lamella.kernels.contract_nest import Box, Linear, Loops, Operand, strides_of
 from lamella.kernels.contract_plan import Plan, best_tile
 from lamella.kernels.contract_split import MAX_CHUNKS, Tile
@@ -64,6 +65,38 @@ class Minimal:
     signs: tuple[int, int]
     filter_strides: tuple[int, int, int, int]
     target: Target
+
+    @classmethod
+    def of(
+        cls, nest: Nest, image: Shape, results: tuple[Dims, Shape], filters: tuple[Dims, Shape],
+        target: Target,
+    ) -> Self | None:  # fmt: skip
+        """The nest over images, results and filters; None for any other, and where it takes longer.
+
+        image: the shape of operand a. The other two may be operand b and the result in any order.
+        """
+        dims, extents = nest.maps.a, nest.extents
+        if nest.empty or [len(x) for x in (image, results[1], filters[1])] != [4, 4, 4]:
+            return None
+        n, y, x, o = (dim.axis or "" for dim in results[0])
+        s = dims[3].axis or ""
+        if "" in (n, y, x, o, s) or len({n, y, x, o, s}) != 5 or dims[0].axis != n:
+            return None
+        rows, columns = tap_of(dims[1], y, extents), tap_of(dims[2], x, extents)
+        if rows is None or columns is None:
+            return None
+        strides = {dim.axis: k for dim, k in zip(filters[0], strides_of(filters[1]))}
+        if strides.keys() != {rows.axis, columns.axis, s, o}:
+            return None
+        if (extents[n], extents[y], extents[x], extents[o]) != results[1] or extents[s] != image[3]:
+            return None
+        found = cls(
+            axes=(n, y, x, o), extents={axis: extents[axis] for axis in (n, y, x, o)},
+            channels=image[3], dims=dims, image=image, low=(rows.low, columns.low),
+            signs=(rows.sign, columns.sign), target=target,
+            filter_strides=(strides[rows.axis], strides[columns.axis], strides[s], strides[o]),
+        )  # fmt: skip
+        return found if found.pays() else None
 
     @cached_property
     def lanes(self) -> int:
@@ -154,28 +187,7 @@ class Minimal:
 
 def minimal_form(nest: Nest, a: Shape, b: Shape, out: Shape, target: Target) -> Minimal | None:
     """The nest as a 3x3 convolution of stride 1, channels last, where minimal filtering pays."""
-    if nest.empty or [len(x) for x in (a, b, out)] != [4, 4, 4]:
-        return None
-    dims, extents = nest.maps.a, nest.extents
-    n, y, x, o = (dim.axis or "" for dim in nest.maps.out)
-    s = dims[3].axis or ""
-    if "" in (n, y, x, o, s) or len({n, y, x, o, s}) != 5 or dims[0].axis != n:
-        return None
-    rows, columns = tap_of(dims[1], y, extents), tap_of(dims[2], x, extents)
-    if rows is None or columns is None:
-        return None
-    strides = {dim.axis: k for dim, k in zip(nest.maps.b, strides_of(b))}
-    if strides.keys() != {rows.axis, columns.axis, s, o}:
-        return None
-    if (extents[n], extents[y], extents[x], extents[o]) != out or extents[s] != a[3]:
-        return None
-    found = Minimal(
-        axes=(n, y, x, o), extents={axis: extents[axis] for axis in (n, y, x, o)}, channels=a[3],
-        dims=dims, image=a, low=(rows.low, columns.low), signs=(rows.sign, columns.sign),
-        filter_strides=(strides[rows.axis], strides[columns.axis], strides[s], strides[o]),
-        target=target,
-    )  # fmt: skip
-    return found if found.pays() else None
+    return Minimal.of(nest, a, (nest.maps.out, out), (nest.maps.b, b), target)
 
 
 @dataclass(frozen=True)

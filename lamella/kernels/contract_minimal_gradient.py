@@ -21,7 +21,7 @@ from lamella.kernels.contract_blocks import Blocks
 from lamella.kernels.contract_ending import Store
 from lamella.kernels.contract_gather import Nest
 from lamella.kernels.contract_kernel import ContractionKernel
-from lamella.kernels.contract_minimal import POINTS, Minimal, tap_of
+from lamella.kernels.contract_minimal import POINTS, Minimal
 from lamella.kernels.contract_minimal_kernel import Patches, Registers, in_both
 from lamella.kernels.contract_nest import Linear, Loops, Operand, strides_of
 from lamella.kernels.contract_plan import Plan, best_tile
@@ -61,34 +61,16 @@ class MinimalGradient(Minimal):
         return Plan(loops, tile, {}, (("t", t),), (False, False), (False, False))
 
     def pays(self) -> bool:
-        return super().pays() and 4 * POINTS * self.channels * self.results <= MAX_SUMS
+        fits = 4 * POINTS * self.channels * self.results <= MAX_SUMS
+        dense = list(self.filter_strides) == strides_of((3, 3, self.channels, self.results))
+        return self.signs == (1, 1) and dense and fits and super().pays()
 
 
 def gradient_form(
     nest: Nest, a: Shape, b: Shape, out: Shape, target: Target
 ) -> MinimalGradient | None:
     """The nest as the gradient of the filter of a 3x3 convolution of stride 1, where this pays."""
-    if nest.empty or [len(x) for x in (a, b, out)] != [4, 4, 4]:
-        return None
-    dims, extents = nest.maps.a, nest.extents
-    n, y, x, o = (dim.axis or "" for dim in nest.maps.b)
-    s = dims[3].axis or ""
-    if "" in (n, y, x, o, s) or len({n, y, x, o, s}) != 5 or dims[0].axis != n:
-        return None
-    rows, columns = tap_of(dims[1], y, extents), tap_of(dims[2], x, extents)
-    if rows is None or columns is None or (rows.sign, columns.sign) != (1, 1):
-        return None
-    if [dim.axis for dim in nest.maps.out] != [rows.axis, columns.axis, s, o]:
-        return None
-    if (extents[n], extents[y], extents[x], extents[o]) != b or extents[s] != a[3]:
-        return None
-    i, j, k, _ = strides_of(out)
-    found = MinimalGradient(
-        axes=(n, y, x, o), extents={axis: extents[axis] for axis in (n, y, x, o)}, channels=a[3],
-        dims=dims, image=a, low=(rows.low, columns.low), signs=(1, 1),
-        filter_strides=(i, j, k, 1), target=target,
-    )  # fmt: skip
-    return found if found.pays() else None
+    return MinimalGradient.of(nest, a, (nest.maps.b, b), (nest.maps.out, out), target)
 
 
 def gradient_text(form: MinimalGradient, math: Arithmetic) -> str:
