@@ -70,7 +70,8 @@ def _distinct(ids: Any, size: int) -> tuple[Any, Any, Any]:
 
     ids (batch, time) -> (whole blocks,), (batch, time), ()
     """
-    flat = np.clip(np.reshape(ids, (-1, 1)), 0, size - 1).astype(np.int32)
+    flat = np.reshape(ids, (-1, 1)).astype(np.int64)  # the size may be too large for their type
+    flat = np.clip(flat, 0, size - 1).astype(np.int32)
     ones = np.ones(ids.size, np.int32)
     seen = apply(ops.scatter_nd, np.zeros(size, np.int32), flat, ones, mode="set")
     numbers = np.cumsum(seen, dtype=np.int32)

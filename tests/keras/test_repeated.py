@@ -63,7 +63,17 @@ def loss(kind, both, plain):
 @pytest.mark.parametrize("both", [False, True], ids=["one way", "both ways"])
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_values_and_gradients(kind, both, ids):
-    arguments = [TABLE, *PARAMETERS[kind], ids.astype(np.int32)]
+    check(kind, both, ids.astype(np.int32))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "int64"])
+def test_integers_of_any_type(dtype):
+    check("lstm", False, IDS["few words"].astype(dtype))
+
+
+def check(kind, both, ids):
+    """The same value and gradients as where nothing is known of the rows."""
+    arguments = [TABLE, *PARAMETERS[kind], ids]
     results = []
     for plain in (False, True):
         f = lamella.value_and_grad(loss(kind, both, plain), argnums=(0, 1, 2, 3))
