@@ -55,6 +55,7 @@ UPWARD = {
 #: and control flow.
 NAMES_PRIMITIVES = {
     "lamella/frontend/numpy/moving.py",  # a sum as the end of a slice
+    "lamella/passes/bands.py",  # where masks make zeros
     "lamella/passes/compact.py",  # scatters become smaller scatters
     "lamella/passes/crop.py",  # what each reads of its operands
     "lamella/passes/dead.py",  # results of scan and switch

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,7 @@ import numpy as np
 from lamella import indexmap, ops
 from lamella.indexmap import IndexMap, Shape
 from lamella.kernels.arithmetic import Arithmetic
+from lamella.kernels.contract_band import band_of
 from lamella.kernels.contract_ending import Epilogue, Store
 from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
@@ -70,6 +72,9 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target)
     if plans is None:
         return region.generic(maps)
+    if "band" in eq.attrs and len(plans) == 1:
+        band = band_of(eq.attrs["band"], maps.extents(a, b, out), plans[0].loops)
+        plans = [replace(plans[0], band=band)]
     direct = body.outputs == eq.results and math.result == math.sum
     if any(p.partials > 1 or (p.accumulates and not direct) for p in plans):
         return region.in_two_steps(plans[0])

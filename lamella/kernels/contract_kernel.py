@@ -214,6 +214,10 @@ class ContractionKernel:
             values = [self.math.zero(lanes)] * n
         else:
             pointers = [self._tile_pointer(k, at, r) for k, r in enumerate(emitter.readers)]
+            strided = not (self.tile.dot or self.tile.window)
+            if self.plan.band and emitter.sums and strided:
+                part = self.plan.band.part(self.code, self.blocks, at, sizes, emitter.sums[0][0])
+                emitter, pointers = emitter.limited(pointers, part)
             values = emitter.run(pointers, shape, [self.math.zero(lanes)] * n)
         ending(self.blocks, shape, at, values)
 

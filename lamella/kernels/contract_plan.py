@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from lamella.kernels.contract_band import Band
 from lamella.kernels.contract_nest import Linear, Loops, strides_of
 from lamella.kernels.contract_split import Split, Tile, count_blocks, flops_of
 from lamella.native import Target
@@ -45,6 +46,7 @@ class Plan:
     outer: tuple[tuple[str, int], ...]
     panels: tuple[bool, bool]
     shared: tuple[bool, bool]
+    band: Band | None = None
 
     @property
     def n_chunks(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from lamella.kernels.arithmetic import Arithmetic, mask_of
+from lamella.kernels.contract_band import Part
 from lamella.kernels.contract_nest import Linear
 from lamella.kernels.contract_plan import CHAINS, UNROLLED, WINDOW
 from lamella.kernels.contract_split import Tile
@@ -56,6 +57,15 @@ class Sums:
         self.sums = list(sums)
         self.most = WINDOW if tile.window else UNROLLED  # multiply-adds written out
         self.type = vector_type(math.sum, tile.lanes)
+
+    def limited(self, pointers: Sequence[str], part: Part) -> tuple[Sums, list[str]]:
+        """The sums over a part of one axis, and where their operands begin."""
+        sums = [(x, part.length, frozenset({part.unit})) if x == part.axis else (x, n, lengths)
+                for x, n, lengths in self.sums]  # fmt: skip
+        return (
+            Sums(self.text, self.math, self.tile, self.readers, sums),
+            self._moved(list(pointers), part.axis, part.first),
+        )
 
     def run(self, pointers: Sequence[str], shape: Shape, init: list[str]) -> list[str]:
         """The sums of all points of `shape`, starting from `init`."""

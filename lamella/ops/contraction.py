@@ -1,5 +1,9 @@
 """`contract`: sums of products over index maps (lamella.indexmap). Matrix products, einsum, every
-convolution and each of their gradients are instances; a gradient permutes the roles."""
+convolution and each of their gradients are instances; a gradient permutes the roles.
+
+`band=(x, y, low, high)`, which a pass sets, says that points of the loops with y - x below `low` or
+above `high` may be left out: they add zeros, or to elements that nobody reads.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,10 @@ from lamella.primitive import Primitive
 from lamella.types import Type
 
 Shape = tuple[int, ...]
+Band = tuple[str, str, int, int]
 
 
-def _typing(a: Type, b: Type, *, spec: str, shape: Shape) -> Type:
+def _typing(a: Type, b: Type, *, spec: str, shape: Shape, band: Band | None = None) -> Type:
     checks.equal_dtypes("contract", a, b)
     checks.numeric("contract", a)
     indexmap.parse(spec).extents(a.shape, b.shape, tuple(shape))
@@ -75,7 +80,9 @@ def _select(dims: tuple[Affine, ...], ranges: dict[str, range], point: dict[str,
     return tuple(index), labels
 
 
-def _numpy(a: np.ndarray, b: np.ndarray, *, spec: str, shape: Shape) -> np.ndarray:
+def _numpy(
+    a: np.ndarray, b: np.ndarray, *, spec: str, shape: Shape, band: Band | None = None
+) -> np.ndarray:
     maps = indexmap.parse(spec)
     shapes = (a.shape, b.shape, tuple(shape))
     extents = maps.extents(*shapes)

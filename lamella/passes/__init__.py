@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lamella.passes.bands import use_bands
 from lamella.passes.compact import compact
 from lamella.passes.crop import crop
 from lamella.passes.dead import eliminate_dead
@@ -28,6 +29,7 @@ PIPELINE: list[Callable[[Program], Program]] = [
     deduplicate,  # equal equations become one
     compact,  # gradients of tables without the rows that nobody touches
     eliminate_dead,
+    use_bands,  # no products that a mask makes zero
     fuse,  # equations become regions, one kernel each
 ]
 

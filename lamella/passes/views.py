@@ -20,17 +20,18 @@ def axis_map(
     if is_root(value) or value not in views:
         return value, tuple(None if n == 1 else i for i, n in enumerate(value.type.shape))
     eq = views[value]
-    step = _STEPS.get(eq.primitive.name)
-    if step is None:
-        return None
-    below = axis_map(eq.operands[0], is_root, views)
-    if below is None:
-        return None
-    moves = step(eq)
-    if moves is None:
+    found = moves(eq)
+    below = axis_map(eq.operands[0], is_root, views) if found is not None else None
+    if found is None or below is None:
         return None
     root, axes = below
-    return root, tuple(None if a is None else moves[a] for a in axes)
+    return root, tuple(None if a is None else found[a] for a in axes)
+
+
+def moves(eq: Equation) -> dict[int, int] | None:
+    """{axis of the operand: the same axis of the result}, size 1 left out; None for other views."""
+    step = _STEPS.get(eq.primitive.name)
+    return step(eq) if step else None
 
 
 def _broadcast(eq: Equation) -> dict[int, int] | None:

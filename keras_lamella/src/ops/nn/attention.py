@@ -10,6 +10,8 @@ from keras_lamella.src.ops.dtypes import accumulator, as_dtype, promote
 from keras_lamella.src.ops.nn.activation import softmax
 from keras_lamella.src.ops.numpy.product import einsum
 from keras_lamella.src.tensor import convert_to_tensor
+from lamella import transforms
+from lamella.frontend.tracer import Tracer
 
 
 def dot_product_attention(
@@ -41,9 +43,8 @@ def dot_product_attention(
     scores = scores * np.asarray(1 / math.sqrt(depth) if scale is None else scale, wide)
     if bias is not None:
         scores = scores + _grouped(convert_to_tensor(bias, wide), heads, groups)
-    scores = _masked(scores, mask, is_causal, heads, groups)
-    weights = as_dtype(softmax(scores), value.dtype)
-    out = einsum("bkgts,bskh->btkgh", weights, value)
+    weights = _weights(scores, _kept(scores, mask, is_causal, heads, groups), bias is None)
+    out = einsum("bkgts,bskh->btkgh", as_dtype(weights, value.dtype), value)
     return np.reshape(out, (batch, t, heads * groups, value.shape[-1]))
 
 
@@ -67,7 +68,8 @@ def _grouped(x, heads, groups):
     return np.reshape(x, (x.shape[0], heads, groups, *x.shape[2:]))
 
 
-def _masked(scores, mask, is_causal, heads, groups):
+def _kept(scores, mask, is_causal, heads, groups):
+    """Which scores count; None where all do."""
     keep = None
     if mask is not None:
         keep = _grouped(convert_to_tensor(mask, "bool"), heads, groups)
@@ -75,9 +77,33 @@ def _masked(scores, mask, is_causal, heads, groups):
         t, s = scores.shape[-2:]
         causal = np.arange(t)[:, None] >= np.arange(s)
         keep = causal if keep is None else keep & causal
+    return keep
+
+
+def _weights(scores, keep, finite):
+    """The softmax over the keys that are kept; a query that keeps none takes all alike."""
     if keep is None:
-        return scores
-    return np.where(keep, scores, np.asarray(-0.7 * np.finfo(scores.dtype).max, scores.dtype))
+        return softmax(scores)
+    low = np.asarray(-0.7 * np.finfo(scores.dtype).max, scores.dtype)
+
+    def weights(x):
+        return softmax(np.where(keep, x, low))
+
+    known = isinstance(scores, Tracer) and isinstance(keep, np.ndarray) and finite
+    if not known or not np.any(keep, axis=-1).all():
+        return weights(scores)
+
+    zero = np.zeros((), scores.dtype)
+
+    @transforms.custom_gradient
+    def with_zeros(x):  # weights that are not kept are zero: said so, it saves their products
+        def cotangent(g):
+            y = np.where(keep, weights(x), zero)
+            return np.where(keep, (g - np.sum(g * y, axis=-1, keepdims=True)) * y, zero)
+
+        return np.where(keep, weights(x), zero), cotangent
+
+    return with_zeros(scores)
 
 
 __all__ = [
