@@ -5,9 +5,13 @@ Since it is one, layers track it, optimizers train it, and compiled steps update
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from keras.src.backend.common import global_state
+from keras.src.backend.common.stateless_scope import get_stateless_scope
 
 from keras_lamella.src.variable import Variable as KerasVariable
 from keras_lamella.src.variable import outside_of_steps
@@ -17,6 +21,17 @@ from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dtypes import DType, as_dtype, numpy_dtype
 from tensorflow_lamella.core.shape import TensorShape
 from tensorflow_lamella.core.tensor import Operators, Tensor
+
+
+@contextlib.contextmanager
+def _outside_of_shape_inference() -> Iterator[None]:
+    """A layer may be built while Keras infers the shapes of one around it."""
+    scope = get_stateless_scope()
+    global_state.set_global_attribute("stateless_scope", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("stateless_scope", scope)
 
 
 class VariableType(type(KerasVariable)):  # type: ignore[misc]
@@ -59,8 +74,9 @@ class Variable(Operators, KerasVariable, metaclass=VariableType):
             value = initial_value() if callable(initial_value) else initial_value
             array = _numbers(value, numpy_dtype(dtype))
         self._tf_name = name or "Variable"
-        super().__init__(array, dtype=array.dtype.name, trainable=trainable is not False,
-                         autocast=False, name=self._tf_name.replace("/", "_"))  # fmt: skip
+        with _outside_of_shape_inference():
+            super().__init__(array, dtype=array.dtype.name, trainable=trainable is not False,
+                             autocast=False, name=self._tf_name.replace("/", "_"))  # fmt: skip
         self._declared = TensorShape(self._shape if shape is None else shape)
         if constraint is not None:
             self.constraint = constraint

@@ -58,6 +58,27 @@ def test_a_model_with_a_constant_is_saved(tf, tmp_path):
     assert again.predict(np.ones((2, 3)), verbose=0).tolist() == [[3, 4, 5]] * 2
 
 
+def test_layers_inside_of_layers_keep_variables_of_tensorflow(tf):
+    class Inner(keras.layers.Layer):
+        def build(self, shape):
+            self.shift = tf.Variable(tf.range(float(shape[-1])), trainable=False)
+
+        def call(self, x):
+            return x + self.shift
+
+    class Outer(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+
+        def call(self, x):
+            return 2.0 * self.inner(x)
+
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, Outer()(inputs))
+    assert model.predict(np.ones((2, 3)), verbose=0).tolist() == [[2, 4, 6]] * 2
+
+
 def test_modules_and_lists(tf, tmp_path):
     class Model(tf.Module):
         def __init__(self, start):
