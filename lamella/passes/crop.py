@@ -292,7 +292,7 @@ class Contract(Rule):
         return x
 
     def make(self, eq: Equation, operands: Sequence[Value], kept: Shape) -> Value:
-        return ops.contract(*operands, spec=eq.attrs["spec"], shape=kept)
+        return ops.contract(*operands, **{**eq.attrs, "shape": kept})
 
 
 def _extents(eq: Equation, support: Mapping[Value, Shape], out: Shape) -> dict[str, int]:
