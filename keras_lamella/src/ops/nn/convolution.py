@@ -46,12 +46,16 @@ def _correlate(inputs, kernel, channels, strides, padding, data_format, dilation
     """The contraction of a convolution.
 
     `channels` gives the channel axes as (of the input, of the kernel, of the result); each may
-    be several, which stand where the channel stands in `inputs`.
+    be several, which stand where the channel stands in `inputs`. Kernels are made for channels that
+    come last; moving them there costs little beside a convolution.
     """
     of_input, of_kernel, of_result = channels
+    if data_format == "channels_first":
+        moved = _move_axes(inputs, 1, len(of_input), inputs.ndim - len(of_input))
+        out = _correlate(moved, kernel, channels, strides, padding, "channels_last", dilation)
+        return _move_axes(out, out.ndim - len(of_result), len(of_result), 1)
     n = inputs.ndim - 1 - len(of_input)
-    first = 1 if data_format == "channels_last" else 1 + len(of_input)
-    sizes = inputs.shape[first : first + n]
+    sizes = inputs.shape[1 : 1 + n]
     windows = [
         window(sizes[i], kernel.shape[i], strides[i], padding, dilation[i]) for i in range(n)
     ]
@@ -66,11 +70,16 @@ def _correlate(inputs, kernel, channels, strides, padding, data_format, dilation
         f"{_image(taps, of_input, data_format)}, {' '.join([*_TAP[:n], *of_kernel])} -> "
         f"{_image(list(_OUT[:n]), of_result, data_format)}"
     )
-    extents = dict(zip(of_input, inputs.shape[first + n :] if first == 1 else inputs.shape[1:]))
+    extents = dict(zip(of_input, inputs.shape[1 + n :]))
     extents.update(zip(of_kernel, kernel.shape[n:]))
     extents.update(zip(_OUT, (w.out for w in windows)), n=inputs.shape[0])
     shape = tuple(extents[x] for x in spec.partition("-> ")[2].split())
     return apply(ops.contract, inputs, kernel, spec=spec, shape=shape)
+
+
+def _move_axes(x, start, count, to):
+    """The `count` axes from `start` on moved together, so that the first becomes axis `to`."""
+    return np.moveaxis(x, tuple(range(start, start + count)), tuple(range(to, to + count)))
 
 
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
