@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from tensorflow_lamella.keras import data, downloads, logs, merge, models, optimizers, saving
+from tensorflow_lamella.keras import (
+    data,
+    downloads,
+    logs,
+    merge,
+    models,
+    old_files,
+    optimizers,
+    saving,
+)
 from tensorflow_lamella.keras.arguments import bridge_of, bridged, tables
 from tensorflow_lamella.keras.modules import fall_back
 
@@ -43,6 +52,7 @@ def build() -> None:
     logs.install()
     optimizers.install()
     saving.install()
+    old_files.install()
     downloads.install()
     _methods(keras)
     _arguments(keras)
@@ -174,8 +184,8 @@ def _strings() -> None:
     plain = activations.get
 
     def get(identifier: Any) -> Any:
-        custom = get_custom_objects() if isinstance(identifier, str) else {}
-        return custom[identifier] if identifier in custom else plain(identifier)
+        custom = get_custom_objects().get(identifier) if isinstance(identifier, str) else None
+        return plain(identifier) if custom is None else custom
 
     for module in (activations, importlib.import_module("keras.activations")):
         vars(module)["get"] = get
