@@ -74,6 +74,15 @@ def test_a_file_that_ends_the_process_leaves_the_others(tmp_path, monkeypatch):
     assert found["b_test.py"][""] == {"outcome": "crashed", "message": "pytest ended with 3"}
 
 
+def test_an_uncollectable_file_leaves_the_others(tmp_path, monkeypatch):
+    (tmp_path / "a_test.py").write_text("import package_that_nobody_has")
+    (tmp_path / "b_test.py").write_text("def test(): pass")
+    monkeypatch.setattr(suite, "keras_folder", lambda: tmp_path)
+    found = suite.run_files(["a_test.py", "b_test.py"], suite.Settings())
+    assert found["a_test.py"][""]["outcome"] == "uncollectable"
+    assert found["b_test.py"]["test"]["outcome"] == "passed"
+
+
 def test_missing_packages_are_no_failures(tmp_path, monkeypatch):
     (records,) = run(tmp_path, monkeypatch, "import package_that_nobody_has").values()
     assert records["outcome"] == "uncollectable"

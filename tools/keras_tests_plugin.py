@@ -109,13 +109,18 @@ ROOTS: list[Path] = []
 # ---- the report --------------------------------------------------------------------------------
 
 #: How Python, Keras and Lamella name a package that is not installed.
-NAMED = re.compile(r"No module named '(\w+)|pip install '?([\w-]+)")
-MODULES = {"pillow": "PIL", "orbax-checkpoint": "orbax", "protobuf": "google"}
+NAMED = re.compile(r"No module named '(\w+)|pip install '?([\w-]+)|requires installing (\w+)")
+MODULES = {
+    "pillow": "PIL",
+    "orbax-checkpoint": "orbax",
+    "protobuf": "google",
+    "TensorFlow": "tensorflow",
+}
 
 
 def is_missing_package(message: str) -> bool:
     """Does an error's message name a package that is indeed not installed?"""
-    packages = [a or b for a, b in NAMED.findall(message)]
+    packages = ["".join(groups) for groups in NAMED.findall(message)]
     modules = [MODULES.get(p, p.replace("-", "_")) for p in packages]
     return any(importlib.util.find_spec(module) is None for module in modules)
 

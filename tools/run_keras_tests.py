@@ -110,7 +110,7 @@ def _run_process(
 ) -> tuple[Records, bool, int]:
     """What pytest reported, whether it came to its end, and its exit status."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "keras_tests_plugin", "--tb=short"]
-    command += ["-p", "no:cacheprovider", "-c", os.devnull]
+    command += ["-p", "no:cacheprovider", "-c", os.devnull, "--continue-on-collection-errors"]
     command += [str(keras_folder() / file) for file in files]
     command += ["-k", settings.only] if settings.only else []
     with tempfile.TemporaryDirectory() as folder:
