@@ -40,7 +40,7 @@ def today(config: Any) -> Any:
         return HARD if config == "hard_sigmoid" else config
     kind, inner = config.get("class_name"), config.get("config")
     if kind == "Sequential":
-        named = inner if isinstance(inner, dict) else {"name": "sequential", "layers": inner}
+        named: Any = inner if isinstance(inner, dict) else {"name": "sequential", "layers": inner}
         config = {**config, "config": {**named, "layers": _with_input(named["layers"])}}
     found = {key: today(value) for key, value in config.items()}
     if isinstance(kind, str) and isinstance(found.get("config"), dict):
@@ -92,18 +92,6 @@ def _layer_today(kind: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]
         return kind, config
     layer = found(**config)
     return type(layer).__name__, layer.get_config()
-
-
-def _gru(config: dict[str, Any]) -> dict[str, Any]:
-    return {"reset_after": config.get("reset_after", False)}
-
-
-def _floats(config: dict[str, Any]) -> dict[str, Any]:
-    dtype = config.get("dtype", "float32")
-    return {"dtype": dtype if "float" in str(dtype) else "float32"}  # it was that of the input
-
-
-_ADDED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"GRU": _gru, "Embedding": _floats}
 
 
 # -- weights of Keras 1 ----------------------------------------------------------------------
