@@ -270,7 +270,8 @@ def _over(eq: Equation, shape: Shape, windows: Shape) -> dict[str, Any]:
 
 
 class Contract(Rule):
-    """Positions along a summed axis where an operand is zero are left out."""
+    """Positions along a summed axis where an operand is zero are left out, like those that are out
+    of its bounds: what it would be multiplied with there is taken to be finite."""
 
     def support(self, eq: Equation, of: Mapping[Value, Shape]) -> Shape:
         extents = _extents(eq, of, eq.results[0].type.shape)
@@ -296,12 +297,16 @@ class Contract(Rule):
 
 
 def _extents(eq: Equation, support: Mapping[Value, Shape], out: Shape) -> dict[str, int]:
-    """Of all axes, for a result of shape `out`; without zeros where one operand alone has them."""
+    """Of all axes, for a result of shape `out`; without zeros where one operand alone has them.
+
+    An operand of nothing but zeros stays whole: its products with infinities are not zero.
+    """
     maps = indexmap.parse(eq.attrs["spec"])
     a, b = eq.operands
     whole = maps.extents(a.type.shape, b.type.shape, eq.results[0].type.shape)
     uses = Counter(dim.axis for dim in (*maps.a, *maps.b, *maps.out) if dim.axis)
-    dims = [*zip(maps.a, support[a]), *zip(maps.b, support[b]), *zip(maps.out, out)]
+    of_a, of_b = (support[v] if any(n > 1 for n in support[v]) else v.type.shape for v in (a, b))
+    dims = [*zip(maps.a, of_a), *zip(maps.b, of_b), *zip(maps.out, out)]
     return whole | {dim.axis: m for dim, m in dims if dim.axis and uses[dim.axis] == 1}
 
 
