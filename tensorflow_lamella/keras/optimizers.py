@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 OF_TRAIN = {
@@ -28,11 +29,31 @@ def from_train(identifier: Any) -> Any:
     return getattr(keras.optimizers, name)(**dict(zip(arguments.split(), identifier.hyper())))
 
 
+def own_optimizer(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """`compile` that copies an optimizer with which another model was compiled.
+
+    GANs give one object to several models; it had moments for each of them.
+    """
+
+    @functools.wraps(plain)
+    def compile(self: Any, optimizer: Any = "rmsprop", *args: Any, **kwargs: Any) -> None:
+        owner = getattr(optimizer, "_lamella_owner", self)
+        if owner is not self:
+            optimizer = type(optimizer).from_config(optimizer.get_config())
+        plain(self, optimizer, *args, **kwargs)
+        if hasattr(self.optimizer, "learning_rate"):
+            object.__setattr__(self.optimizer, "_lamella_owner", self)
+
+    return compile
+
+
 def install() -> None:
     """`optimizer.lr` and `decay=` on every optimizer; optimizers of tf.train in `compile`."""
     from keras.src import optimizers
     from keras.src.optimizers.base_optimizer import BaseOptimizer
+    from keras.src.trainers.trainer import Trainer
 
+    Trainer.compile = own_optimizer(Trainer.compile)
     plain_get = optimizers.get
     for module in (optimizers, importlib.import_module("keras.optimizers")):
         vars(module)["get"] = functools.wraps(plain_get)(lambda x: plain_get(from_train(x)))

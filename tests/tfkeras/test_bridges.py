@@ -81,6 +81,16 @@ CASES = [
         model.compile('sgd', 'mse', metrics=['mae', 'mape'])
         assert set(model.test_on_batch(ones, [ones, ones], return_dict=True)) >= {'a_mae', 'b_mape'}
     """),
+    ("one optimizer for two models", "GANs: discriminator and combined are compiled with the same Adam", """
+        shared = keras.optimizers.Adam(0.1, 0.5)
+        first, second = small('mse'), small('mse')
+        first.compile(shared, 'mse'); second.compile(optimizer=shared, loss='mse')
+        for _ in range(3):
+            first.train_on_batch(ones, ones); second.train_on_batch(ones, 2 * ones)
+        assert first.optimizer is shared and second.optimizer is not shared
+        assert second.optimizer.beta_1 == 0.5 and int(second.optimizer.iterations) == 3
+        first.compile(shared, 'mae'); assert first.optimizer is shared
+    """),
     ("a quiet predict", "Keras 2.3: GANs predict in every step of a loop", """
         from keras.utils import np_utils
         import io
