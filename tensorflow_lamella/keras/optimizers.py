@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -37,12 +38,12 @@ def own_optimizer(plain: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(plain)
     def compile(self: Any, optimizer: Any = "rmsprop", *args: Any, **kwargs: Any) -> None:
-        owner = getattr(optimizer, "_lamella_owner", self)
-        if owner is not self:
+        owner = getattr(optimizer, "_lamella_owner", None)  # weak: files walk through attributes
+        if owner is not None and owner() is not self:
             optimizer = type(optimizer).from_config(optimizer.get_config())
         plain(self, optimizer, *args, **kwargs)
         if hasattr(self.optimizer, "learning_rate"):
-            object.__setattr__(self.optimizer, "_lamella_owner", self)
+            object.__setattr__(self.optimizer, "_lamella_owner", weakref.ref(self))
 
     return compile
 
