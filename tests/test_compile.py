@@ -14,6 +14,7 @@ from lamella.compile import compile_program
 from lamella.compile.executable import aligned_copy
 from lamella.compile.schedule import schedule
 from lamella.program import Builder, building
+from lamella.text import parse
 from lamella.types import Type, bfloat16, type_of
 
 X = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -506,6 +507,24 @@ def test_a_region_that_is_joined_late_makes_no_cycle():
     a, x = np.array([3.0, 1.0, 2.0]), np.arange(5.0)
     for compiled, expected in zip(lamella.jit(f)(a, x), f(a, x)):
         np.testing.assert_allclose(compiled, expected)
+
+
+def test_a_reshape_follows_the_view_whose_array_it_shares():
+    """The barrier is an array, since the scan reads it, and part of the loop with the maximum."""
+    text = """program(v0: float32[1], v1: float32[]) {
+      v2: float32[] = barrier(v1)
+      v3: float32[1] = reshape(v2) [shape=(1,)]
+      v4: float32[1] = cummin(v3) [axis=0, reverse=True]
+      v5: float32[1] = maximum(v3, v0)
+      v6: float32[], v7: float32[1] = scan(v2, v5, v1, v4, v4) [body=program(v0: float32[], v1: float32[1], v2: float32[], v3: float32[], v4: float32[]) {
+          return v3, v2
+        }, n_consts=2, n_carry=1, length=1, reverse=False]
+      return v6, v7
+    }"""  # noqa: E501
+    program = parse(text).verify()
+    arrays = np.array([-2.0], np.float32), np.array(-3.0, np.float32)
+    for result, expected in zip(compile_program(program)(*arrays), program.run(*arrays)):
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_a_step_of_a_scan_waits_once():

@@ -379,7 +379,7 @@ class Fusion:
 
     def _roots(self, eq: Equation) -> set[Value]:
         """The arrays that `eq` reads: its operands, seen through views where it is a loop."""
-        if family(eq) in (*JOINABLE, "view"):
+        if family(eq) in JOINABLE or (family(eq) == "view" and not self._is_alias(eq)):
             return {r for v in eq.operands for r in self._roots_of(v)}
         return set(eq.operands)
 
