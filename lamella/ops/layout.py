@@ -339,9 +339,8 @@ def _concatenate_lower(index: Any, *xs: Type, axis: int) -> ViewMap:
     for operand, x in enumerate(xs):
         n = x.shape[axis]
         inner = index[axis] - at if at else index[axis]
-        last = operand == len(xs) - 1
         where = (*index[:axis], inner, *index[axis + 1 :])
-        pieces.append(Piece(operand, where, () if last else ((inner, n),)))
+        pieces.append(Piece(operand, where, ((inner, n),)))
         at += n
     return ViewMap(tuple(pieces))
 
