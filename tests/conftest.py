@@ -1,6 +1,7 @@
 """Compiled code goes to a folder of the test run's own. `golden(name, text)` compares text with
 tests/golden/<name>.txt; --update-golden rewrites it."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ def private_cache(tmp_path_factory):
         patch.setenv("LAMELLA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("LAMELLA_CACHE", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Started in a shell's background, tests and what they start would ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
