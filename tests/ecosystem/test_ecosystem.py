@@ -34,7 +34,8 @@ PROGRAMS = {
 ENGINES = {"jax": ["jax"], "tensorflow": ["tensorflow"]}
 
 #: The smallest of each family, and a size of image that it takes. In smaller ones the last batch
-#: normalisations see one pixel an image, and their gradients amplify every rounding.
+#: normalisations see one pixel an image, and their gradients amplify every rounding. ResNet50 does
+#: that at 64 still: there a step in float32 on JAX itself is 1.6e-3 from the step in float64.
 APPLICATIONS = {
     "ConvNeXtTiny": 64,
     "DenseNet121": 64,
@@ -46,7 +47,7 @@ APPLICATIONS = {
     "MobileNetV2": 64,
     "MobileNetV3Small": 64,
     "NASNetMobile": 64,
-    "ResNet50": 64,
+    "ResNet50": 96,
     "ResNet50V2": 64,
     "VGG16": 64,
     "Xception": 75,
