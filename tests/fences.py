@@ -97,6 +97,17 @@ def concatenation() -> Example:
     return Example(program, [np.full((7, n), n, np.float32) for n in widths])
 
 
+def padded_transpose() -> Example:
+    """Blocks that are read for a transpose begin inside the array, not at the padding."""
+    kind = Type((40, 24), dtype_of("float32"))
+
+    def f(x):
+        padded = ops.pad(x, low=(0, 1), high=(0, 0), value=0.0)
+        return [ops.sin(ops.transpose(padded, axes=(1, 0)))]
+
+    return Example(program_of(f, kind), [np.arange(960, dtype=np.float32).reshape(40, 24)])
+
+
 def sweep(count: int, end: bool) -> Callable[[], None]:
     @settings(max_examples=count, derandomize=True, **QUIET)
     @given(programs())
@@ -109,6 +120,7 @@ def sweep(count: int, end: bool) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    check(concatenation(), end=sys.argv[1] == "end")
+    for example in (concatenation(), padded_transpose()):
+        check(example, end=sys.argv[1] == "end")
     sweep(int(sys.argv[2]), end=sys.argv[1] == "end")()
     print("within")

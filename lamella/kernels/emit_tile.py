@@ -37,6 +37,8 @@ def load_transposed(
     if offset.width != tile.size or tile.points == 1:
         return None
     first = Index(code, offset.terms, offset.constant - tile.u)
+    if first.low < 0 or first.high + tile.points > t.size:
+        return None  # `at` has a guard; other points of the block lie outside of the array
     key = ("transposed", pointer, t.dtype, first.key, tile.points)
     memo = code.memo(code.depth)
     if key not in memo:
