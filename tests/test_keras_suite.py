@@ -65,22 +65,18 @@ def test_a_crash_and_a_hang_cost_one_test_each(tmp_path, monkeypatch):
     assert "so it is" in records["test_after"]["message"]
 
 
-def test_a_file_that_ends_the_process_leaves_the_others(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [("import os; os._exit(3)", "crashed"), ("import package_that_nobody_has", "uncollectable")],
+)
+def test_a_file_that_cannot_run_leaves_the_others(text, outcome, tmp_path, monkeypatch):
     (tmp_path / "a_test.py").write_text("def test(): pass")
-    (tmp_path / "b_test.py").write_text("import os; os._exit(3)")
+    (tmp_path / "b_test.py").write_text(text)
+    (tmp_path / "c_test.py").write_text("def test(): pass")
     monkeypatch.setattr(suite, "keras_folder", lambda: tmp_path)
-    found = suite.run_files(["a_test.py", "b_test.py"], suite.Settings())
-    assert found["a_test.py"]["test"]["outcome"] == "passed"
-    assert found["b_test.py"][""] == {"outcome": "crashed", "message": "pytest ended with 3"}
-
-
-def test_an_uncollectable_file_leaves_the_others(tmp_path, monkeypatch):
-    (tmp_path / "a_test.py").write_text("import package_that_nobody_has")
-    (tmp_path / "b_test.py").write_text("def test(): pass")
-    monkeypatch.setattr(suite, "keras_folder", lambda: tmp_path)
-    found = suite.run_files(["a_test.py", "b_test.py"], suite.Settings())
-    assert found["a_test.py"][""]["outcome"] == "uncollectable"
-    assert found["b_test.py"]["test"]["outcome"] == "passed"
+    found = suite.run_files(["a_test.py", "b_test.py", "c_test.py"], suite.Settings())
+    assert found["b_test.py"][""]["outcome"] == outcome
+    assert [found[f]["test"]["outcome"] for f in ("a_test.py", "c_test.py")] == ["passed"] * 2
 
 
 def test_missing_packages_are_no_failures(tmp_path, monkeypatch):

@@ -141,7 +141,7 @@ def define_enum(name: str, default: Any, enum_values: Any, help: Any = "", **unu
 
 @export(*(f"{p}.mark_flag_as_required" for p in _PLACES), version=1)
 def mark_flag_as_required(name: str, *args: Any, **kwargs: Any) -> None:
-    """Without effect until the program asks for the flag."""
+    """Without effect: a flag that is not given keeps its default."""
 
 
 @export("app.run", version=1)
