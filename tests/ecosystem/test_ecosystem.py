@@ -95,6 +95,27 @@ def test_models_move_between_backends(first, other, tmp_path):
         run("move_models", ENGINES[other], tmp_path, task, engine=engine)
 
 
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        ([], ["ours"]),
+        (["--tensorflow", "real"], ["real"]),
+        (["--engine", "tensorflow"], ["real", "tensorflow"]),
+    ],
+    ids=["ours", "real", "engine"],
+)
+def test_beside_an_installed_tensorflow(options, expected, tmp_path):
+    program = HERE / "programs" / "beside_tensorflow.py"
+    result = subprocess.run(
+        [environment(["tensorflow"]), "-m", "lamella", "run", *options, program, *expected],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+
+
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_application_agrees_with_jax(name, tmp_path):
     for task, engine in (("save", "lamella"), ("compare", "jax")):
