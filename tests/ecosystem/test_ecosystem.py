@@ -96,7 +96,7 @@ def test_models_move_between_backends(first, other, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, expected",
+    ("options", "expected"),
     [
         ([], ["ours"]),
         (["--tensorflow", "real"], ["real"]),
