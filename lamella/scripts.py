@@ -92,7 +92,13 @@ def _cells(path: str, data: bytes) -> Iterator[str]:
     for cell in cells:
         if cell.get("cell_type") == "code":
             source = cell.get("source", "")
-            yield source if isinstance(source, str) else "".join(source)
+            yield _dedented(source if isinstance(source, str) else "".join(source))
+
+
+def _dedented(cell: str) -> str:
+    """A cell may be indented as a whole: each line loses the indentation of the first."""
+    indent = cell[: len(cell) - len(cell.lstrip(" \t"))]
+    return "\n".join(line.removeprefix(indent) for line in cell.split("\n")) if indent else cell
 
 
 def _show_in_tracebacks(name: str, text: str) -> None:
@@ -104,7 +110,7 @@ def as_python(text: str, name: str, note: Callable[[str], None]) -> str:
 
     >>> as_python("!pip install keras\\nx = 1", "nb.py", note=print)
     nb.py:1: left out: !pip install keras
-    'pass\\nx = 1'
+    '# left out\\nx = 1'
     """
     lines = text.split("\n")
     whole = re.match(r"%%(\w+)", lines[0])
@@ -120,9 +126,23 @@ def as_python(text: str, name: str, note: Callable[[str], None]) -> str:
             replaced = _replacement(line.strip(), f"{name}:{at + 1}", note)
             if replaced is None:
                 raise
-            lines[at] = line[: len(line) - len(line.lstrip())] + replaced
+            _put(lines, at, replaced)
         else:
             return "\n".join(lines)
+
+
+def _put(lines: list[str], at: int, python: str) -> None:
+    """`python` in place of a line; where that is `pass`, also of the lines that continue it.
+
+    Outside of blocks a comment is enough, and leaves `from __future__` behind it where it may be.
+    """
+    line = lines[at]
+    indent = line[: len(line) - len(line.lstrip())]
+    left_out = python == "pass"
+    lines[at] = indent + python if indent or not left_out else "# left out"
+    while left_out and line.endswith("\\") and at + 1 < len(lines):
+        at += 1
+        line, lines[at] = lines[at], ""
 
 
 def _replacement(line: str, where: str, note: Callable[[str], None]) -> str | None:

@@ -84,6 +84,23 @@ def test_what_is_left_out_is_told():
     assert notes == ["p.py:1: left out: !ls"]
 
 
+def test_commands_over_several_lines_and_imports_from_the_future_behind_them():
+    """Guides that convert models on the command line; notebooks of courses since Python 2."""
+    text = "%matplotlib inline\n!convert a \\\n   b\nfrom __future__ import division\nx = 1"
+    python = scripts.as_python(text, "p.py", lambda message: None)
+    assert python.split("\n")[3:] == ["from __future__ import division", "x = 1"]
+    exec(compile(python, "p.py", "exec"))
+
+
+def test_a_cell_may_be_indented_as_a_whole(tmp_path):
+    """Lines that were pasted into a notebook with a blank in front of them."""
+    source = ["  for i in range(2):\n", "      print(i)\n", "  print('end')"]
+    cells = [{"cell_type": "code", "source": source}]
+    (part,) = scripts.parts("n.ipynb", json.dumps({"cells": cells}).encode(), print)
+    compile(part.source, part.name, "exec")
+    assert part.source.startswith("for i")
+
+
 def test_a_syntax_error_is_that_of_the_program(run):
     out = run("x = 1\ny = = 2\n", fails=True)
     assert "line 2" in out
