@@ -25,7 +25,7 @@ NOTEBOOK = {
 
 def test_tensorflow_is_ours_where_a_program_asks_for_it(run):
     out = run("import tensorflow as tf; print(tf.__version__, tf.keras.__name__)")
-    assert out == "2.16.0-lamella keras\n"
+    assert out == "2.16.0+lamella keras\n"
 
 
 def test_nothing_is_imported_for_a_program_without_it(run):
