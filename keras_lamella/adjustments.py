@@ -51,6 +51,16 @@ def _extend_dynamic_backend(backend_utils: Any) -> None:
         backend_utils.in_tf_graph = lambda: False  # data sets compute with NumPy
 
 
+def _keep_floatx(dtypes: Any) -> None:
+    """Keras narrows 64-bit dtypes, but not float64 where the program chose it as its floatx."""
+
+    class Narrowed(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            return name if name == dtypes.config.floatx() else super().get(name, default)
+
+    dtypes.BIT64_TO_BIT32_DTYPE = Narrowed(dtypes.BIT64_TO_BIT32_DTYPE)
+
+
 def _know_words(variables: Any) -> None:
     """Keras knows the dtype "string", but not that NumPy's arrays of words have it."""
     plain = variables.standardize_dtype
@@ -244,6 +254,7 @@ WORDS = {
 }
 ADJUSTMENTS: dict[str, Callable[[ModuleType], None]] = {
     "keras.src.backend.config": _add_pluggable_name,
+    "keras.src.backend.common.dtypes": _keep_floatx,
     "keras.src.backend.common.variables": _know_words,
     "keras.src.utils.backend_utils": _extend_dynamic_backend,
     "keras.src.datasets.mnist": _serve_mnist_offline,

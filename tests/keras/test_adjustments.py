@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 
 rng = np.random.default_rng(3)
 
@@ -75,3 +76,28 @@ def test_numbers_of_python_do_not_widen_bfloat16():
     assert (x > 0.5).dtype == bool
     x *= 2.0
     assert x.dtype.name == "bfloat16"
+
+
+@pytest.fixture
+def double():
+    for set_default in (keras.config.set_floatx, keras.config.set_dtype_policy):
+        set_default("float64")
+    yield
+    for set_default in (keras.config.set_floatx, keras.config.set_dtype_policy):
+        set_default("float32")
+
+
+def test_float64_as_floatx_is_kept(double):
+    layers = [keras.layers.Conv1D(3, 2, activation="tanh"), keras.layers.GlobalAveragePooling1D()]
+    model = keras.Sequential([keras.Input((5, 2)), *layers, keras.layers.Dense(1)])
+    x, y = rng.normal(size=(8, 5, 2)), rng.normal(size=(8, 1))
+    kernel, bias, matrix, shift = model.get_weights()
+    terms = np.einsum("ntic,icf->ntf", np.stack([x[:, :-1], x[:, 1:]], axis=2), kernel) + bias
+    expected = np.tanh(terms).mean(axis=1) @ matrix + shift
+    for out in (model(x), model.predict(x, verbose=0)):
+        assert out.dtype == np.float64
+        np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    assert model.train_on_batch(x, y) == pytest.approx(np.mean((expected - y) ** 2), rel=1e-13)
+    stepped = shift - 0.1 * 2 * np.mean(expected - y)
+    np.testing.assert_allclose(model.get_weights()[-1], stepped, rtol=1e-12)
