@@ -75,6 +75,8 @@ class Assembler:
         self.slot = slot_of
         self.pending: dict[object, dict[int, list[Access]]] = {}  # by space, by chunks
         self.counter: list[int] = []
+        self.groups = 1  # of the loop being written
+        self.grouped: set[int] = set()  # calls in loops with groups
         self.kernels: dict[int, Kernel] = {}  # by the number of the instruction that calls them
         self.count = 0  # calls so far
         self.links: set[tuple[int, int]] = set()  # calls that hand on blocks, chunk to equal chunk
@@ -92,6 +94,7 @@ class Assembler:
         self._write()
         bound = {self.position[n] for link in self.links for n in link
                  if self.position[link[0]] != self.position[link[1]]}  # fmt: skip
+        bound |= {self.position[n] for n in self.grouped}
         for position, kernel in self.kernels.items():
             if kernel.n_chunks >= SHARED_FROM and position not in bound:
                 self.code.release(position)
@@ -100,7 +103,7 @@ class Assembler:
     def barrier(self) -> None:
         self._write()
         if self.pending:
-            self.code.barrier()
+            self.code.barrier(self.groups)
             self.pending = {}
 
     def _touch(self, accesses: Iterable[Access]) -> None:
@@ -150,6 +153,8 @@ class Assembler:
             for access in self._accesses(buffer, written, kernel.n_chunks, block)
         )
         self.run.append((self.count, call))
+        if self.groups > 1:
+            self.grouped.add(self.count)
         self.count += 1
 
     def _write(self) -> None:
@@ -215,11 +220,15 @@ class Assembler:
     def _loop(self, loop: Loop) -> None:
         self.barrier()  # in front, so that no round needs one for what came before
         how_often = {"cell": 0} if loop.count is None else {"count": loop.count}
+        around, self.groups = self.groups, loop.groups
         with self.code.loop(**how_often) as counter:
             self.counter.append(counter)
             self.emit(loop.body)
             self.barrier()  # the next round may touch anything
             self.counter.pop()
+        self.groups = around
+        if loop.groups > 1:  # the threads may be in different rounds
+            self.code.barrier()
 
     def _while(self, loop: While) -> None:
         self.barrier()

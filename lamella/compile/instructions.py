@@ -76,10 +76,14 @@ class Swap:
 
 @dataclass(eq=False)
 class Loop:
-    """Run `body` `count` times; count None: the caller says how often."""
+    """Run `body` `count` times; count None: the caller says how often.
+
+    groups: into how many groups its chunks fall that share nothing that is written (groups.py).
+    """
 
     count: int | None
     body: list[Instruction] = field(default_factory=list)
+    groups: int = 1
 
 
 @dataclass(eq=False)

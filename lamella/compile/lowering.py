@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamella.compile.groups import find_groups
 from lamella.compile.instructions import (
     Buffer,
     Call,
@@ -193,7 +194,8 @@ class Lowering:
                 self.emit(Swap(a, b))  # type: ignore[arg-type]
 
         if length:  # a loop that never runs would have barriers that never are
-            self.emit(Loop(length, self.capture(emit_body)[0]))
+            rounds, _ = self.capture(emit_body)
+            self.emit(Loop(length, rounds, find_groups(rounds)))
         self.buffer.update(zip(eq.results, [*carry, *stacked]))
 
     def _while(self, eq: Equation, targets: dict[Value, Buffer]) -> None:

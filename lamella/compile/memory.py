@@ -55,15 +55,16 @@ def _padded(nbytes: int) -> int:
 def lifetimes(instructions: Sequence[Instruction]) -> dict[Buffer, Lifetime]:
     """From first to last access of each temporary, in positions of the flattened list.
 
-    What is used inside and outside a loop lives through all of the loop; partners of a Swap live
-    together.
+    What is used inside and outside a loop lives through all of the loop, and so does what groups of
+    its chunks have for themselves; partners of a Swap live together.
     """
     walk = _Walk()
     walk.visit(instructions)
     for buffer, life in walk.lives.items():
-        for first, last in walk.loops:  # inner loops come before the loops around them
+        for first, last, groups in walk.loops:  # inner loops come before the loops around them
             inside = life.first <= last and first <= life.last
-            if inside and (life.first < first or last < life.last or buffer.partner is not None):
+            whole = groups > 1 or buffer.partner is not None
+            if inside and (life.first < first or last < life.last or whole):
                 life.extend(first, last)
     for buffer, life in walk.lives.items():
         if buffer.partner in walk.lives:
@@ -75,7 +76,7 @@ class _Walk:
     def __init__(self) -> None:
         self.position = 0
         self.lives: dict[Buffer, Lifetime] = {}
-        self.loops: list[tuple[int, int]] = []
+        self.loops: list[tuple[int, int, int]] = []
 
     def visit(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
@@ -91,7 +92,8 @@ class _Walk:
                 if isinstance(instruction, While):
                     self._touch([instruction.flag])
             if not isinstance(instruction, Switch):
-                self.loops.append((first, self.position))
+                groups = instruction.groups if isinstance(instruction, Loop) else 1
+                self.loops.append((first, self.position, groups))
                 self.position += 1
 
     def _touch(self, buffers: Iterator[Buffer] | Sequence[Buffer]) -> None:

@@ -153,12 +153,15 @@ class Region:
         return len(self.body.inputs) + len(self.body.outputs) + len(self.scratch) - 1
 
     def _launch(self, name: str, make: Callable[[], str], n_chunks: int, flops: int,
-                *arguments: int, blocks: dict[int, int | None] | None = None) -> None:  # fmt: skip
+                *arguments: int, plan: Plan | None = None) -> None:  # fmt: skip
         types = [v.type for v in (*self.body.inputs, *self.body.outputs)]
         sizes = [t.nbytes for t in types] + self.scratch
-        own = tuple((blocks or {}).get(j) for j in arguments)
         nbytes = sum(sizes[j] for j in arguments)
-        kernel = Kernel(f"{self.key} {name}", make, n_chunks, own, flops, nbytes)
+        blocks = self._blocks(plan) if plan else {}
+        run_blocks = self._blocks(plan.runs) if plan else {}
+        own, of_runs = (tuple(b.get(j) for j in arguments) for b in (blocks, run_blocks))
+        key, runs = f"{self.key} {name}", plan.runs.n_chunks if plan else 1
+        kernel = Kernel(key, make, n_chunks, own, flops, nbytes, runs, of_runs)
         self.launches.append(Launch(kernel, arguments))
 
     def _blocks(self, plan: Plan) -> dict[int, int | None]:
@@ -216,9 +219,9 @@ class Region:
             mine = [plans[i] for i in group]
             make = partial(_body_text, mine, places, self.body, self.eq, self.math)
             flops = self.math.products * sum(plan.flops for plan in mine)
-            blocks = self._blocks(mine[0]) if len(plans) == 1 else None
+            plan = mine[0] if len(plans) == 1 else None
             name = f"nests {' '.join(map(str, group))}"
-            self._launch(name, make, mine[0].n_chunks, flops, *arguments, blocks=blocks)
+            self._launch(name, make, mine[0].n_chunks, flops, *arguments, plan=plan)
         return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
 
     def minimal(self, form: Minimal) -> Lowered:
@@ -229,9 +232,8 @@ class Region:
         make = partial(filters_text, form)
         self._launch("filters", make, form.channels, 0, self.operands[1], filters)
         make = partial(_minimal_text, form, self.body, self.eq, self.math)
-        blocks = self._blocks(form.plan)
         self._launch("minimal", make, form.plan.n_chunks, form.flops, *range(count), filters,
-                     blocks=blocks)  # fmt: skip
+                     plan=form.plan)  # fmt: skip
         return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
 
     def minimal_gradient(self, form: MinimalGradient) -> Lowered:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 from lamella.kernels.contract_band import Band
@@ -51,6 +51,11 @@ class Plan:
     @property
     def n_chunks(self) -> int:
         return count_blocks(self.loops.extents, self.grid)
+
+    @property
+    def runs(self) -> Plan:
+        """The same with runs of chunks for chunks: all in one block of the grid's first axis."""
+        return replace(self, grid=dict(list(self.grid.items())[:1]))
 
     @property
     def flops(self) -> int:

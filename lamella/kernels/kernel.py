@@ -20,6 +20,8 @@ class Kernel:
     blocks: per argument, the bytes per chunk if chunk c touches only bytes [c*block, (c+1)*block)
         of that array, else None (it may touch anything). Two kernels with equal n_chunks and
         blocks need no barrier between them.
+    runs: how many runs of equally many chunks have blocks of their own in more of the arrays,
+        which are the run_blocks (matrices of a batch whose rows are cut into chunks).
     flops, nbytes: arithmetic operations and bytes of the arrays touched, for the profiler.
     """
 
@@ -29,6 +31,16 @@ class Kernel:
     blocks: tuple[int | None, ...]
     flops: int = 0
     nbytes: int = 0
+    runs: int = 1
+    run_blocks: tuple[int | None, ...] = ()
+
+    def group_block(self, argument: int, groups: int) -> int | None:
+        """Bytes of an array that each of `groups` equal groups of chunks has for itself."""
+        block = self.blocks[argument]
+        if block and self.n_chunks % groups == 0:
+            return block * (self.n_chunks // groups)
+        run = self.run_blocks[argument] if self.run_blocks else None
+        return run * (self.runs // groups) if run and self.runs % groups == 0 else None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from . import cache
 from .assembler import Code, Label
 from .chain import chain_address
+from .interpreter import COPY_BYTES
 from .jit import assembly, compile_kernels
 from .machine import Machine, Timing
 from .peak import Peaks, peaks
@@ -10,6 +11,7 @@ from .processor import Target, target
 from .team import num_threads, set_num_threads
 
 __all__ = [
+    "COPY_BYTES",
     "Code",
     "Label",
     "Machine",

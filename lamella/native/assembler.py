@@ -15,7 +15,7 @@ OPERANDS = {
     "STOP": (),
     "CALL": ("function", "chunks", "length", "*ids"),
     "CALL_ANY": ("function", "chunks", "length", "*ids"),
-    "BARRIER": (),
+    "BARRIER": ("groups",),
     "FOR": ("register", "cell", "count", "end"),
     "END": ("register", "body"),
     "OFFSET": ("dst", "base", "register", "stride", "offset"),
@@ -116,8 +116,9 @@ class Code:
         self._words[line.position] = OPCODES["CALL_ANY"]
         line.text = line.text.replace("CALL", "CALL_ANY", 1)
 
-    def barrier(self) -> None:
-        self._add("BARRIER", "")
+    def barrier(self, groups: int = 1) -> None:
+        """Wait for all threads; not if the number of threads divides `groups`."""
+        self._add("BARRIER", "" if groups == 1 else f"of {groups} groups", groups)
 
     @contextmanager
     def loop(self, count: int | None = None, cell: int | None = None) -> Iterator[int]:

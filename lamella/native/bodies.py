@@ -77,8 +77,9 @@ BODIES = {
 """,
     "BARRIER": """
   store i64 %.next, ptr %pc.cell
-  %.alone = icmp eq i64 %T, 1
-  br i1 %.alone, label %goto, label %.wait
+  %.shared = urem i64 %.groups, %T
+  %.apart = icmp eq i64 %.shared, 0
+  br i1 %.apart, label %goto, label %.wait
 .wait:
   %.stopped = call i32 @barrier(ptr %team, i64 %T, i32 0)
   %.go = icmp eq i32 %.stopped, 0
