@@ -4,7 +4,7 @@
 
     numpy1.py       names that NumPy 2 has no more, for the files of the program
     finder.py       old modules of scikit-learn and SciPy; adjusts packages after they are imported
-    pandas_old.py, sklearn_*.py, scipy_images.py, figures.py   what it serves
+    pandas_old.py, sklearn_*.py, scipy_images.py, figures*.py  what it serves
     advice.py       what to install, and what is Python 2, under the traceback of a program
 """
 

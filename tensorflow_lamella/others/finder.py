@@ -32,6 +32,8 @@ ADJUSTED = {
     "pandas": f"{HERE}.pandas_old",
     "sklearn.preprocessing": f"{HERE}.sklearn_imputer",
     "matplotlib": f"{HERE}.figures",
+    "matplotlib.figure": f"{HERE}.figures_old",
+    "matplotlib.style": f"{HERE}.figures_old",
 }
 """Packages, and the module whose `adjust(package)` is called when one has been imported."""
 

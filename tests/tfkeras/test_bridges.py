@@ -30,6 +30,19 @@ CASES = [
         with raises(ValueError, "positive integer"):
             keras.layers.Dense(2.5)
     """),
+    ("training by position", "tf.keras 2: x = self.dropout(x, training), self.fc(x, training)", """
+        class Net(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.body = keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(0.5)])
+            def call(self, inputs, training=None):
+                return self.body(inputs, training)
+        net = Net()
+        assert (np.asarray(net(ones, True)) == 0).any()
+        assert np.all(net(ones, False)) and np.all(net(ones))
+        x = keras.Input((1,))
+        assert keras.Model(x, keras.layers.Dropout(0.5)(x, True))(ones).shape == ones.shape
+    """),
     ("slice_X", "Keras 1: from keras.engine.training import slice_X, in addition_rnn.py", """
         from keras.engine.training import slice_X
         assert slice_X([ones, ones], 6)[1].shape == slice_X(ones, [1, 3]).shape == (2, 1)

@@ -208,3 +208,16 @@ def test_check_tells_of_python_2_and_packages(run):
 @pytest.mark.parametrize("line", ["x = = 1", "undefined", "import a_module_of_mine", "{}.next_one"])
 def test_other_errors_have_no_advice(line):
     assert advice_on(line) == ""
+
+
+def test_axes_and_styles_of_matplotlib_until_3_6(run):
+    """Surfaces in books and courses: fig.gca(projection='3d'), plt.style.use('seaborn')."""
+    pytest.importorskip("matplotlib")
+    out = run("""
+        import matplotlib.pyplot as plt
+        plt.style.use("seaborn-whitegrid")
+        figure = plt.figure()
+        axes = figure.gca(projection="3d")
+        print(axes.name, figure.gca() is axes, figure.gca(projection="3d") is axes)
+    """)
+    assert out == "3d True True\n"
