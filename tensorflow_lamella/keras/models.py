@@ -276,3 +276,19 @@ def with_batch_shape(plain: Callable[..., Any]) -> Callable[..., Any]:
         plain(self, layer, *args, **kwargs)
 
     return add
+
+
+def by_name(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """`layer(x, True)`: what comes behind the tensors and is none is given by name to Keras 3."""
+
+    @functools.wraps(plain)
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        values = (i for i, x in enumerate(args) if i and isinstance(x, (bool, int, float, str)))
+        first = next(values, None)
+        if first is not None:
+            names = list(self._call_signature.parameters)[first:]
+            kwargs |= dict(zip(names, args[first:]))
+            args = args[:first]
+        return plain(self, *args, **kwargs)
+
+    return __call__
