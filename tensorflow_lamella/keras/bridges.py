@@ -119,6 +119,7 @@ def _methods(keras: Any) -> None:
     models.takes_other_ranks(functional)
     keras.Sequential.add = merge.starts_with_merge(models.with_batch_shape(keras.Sequential.add))
     keras.Layer.__init__ = models.keeps_batch_shape(keras.Layer.__init__)
+    keras.Layer.__call__ = models.by_name(keras.Layer.__call__)
 
 
 def _arguments(keras: Any) -> None:
