@@ -79,15 +79,27 @@ class Split:
         wanted = max(1, min(MAX_CHUNKS, work // CHUNK_FLOPS))
         counts: dict[str, int] = {}
         while 2 * self._chunks(counts) <= wanted:
-            able = [(self._again(x, counts), -self._reach(x), x)
+            able = [(x != self._lasting, self._again(x, counts), -self._reach(x), x)
                     for x in self.loops.extents if self._can(x, counts)]  # fmt: skip
             if not able:
                 break
             axis = min(able)[-1]
             counts[axis] = 2 * counts.get(axis, 1)
-        self.grid = {x: self._block(x, n) for x, n in counts.items()}
+        first = sorted(counts, key=lambda x: not self.loops.summed(x))
+        self.grid = {x: self._block(x, counts[x]) for x in first}
 
     # ------------------------------------------------------------------------------- the grid
+
+    @property
+    def _lasting(self) -> str | None:
+        """The last axis of a result that is larger than both operands: the gradient of weights.
+
+        The products that read the weights divide them along it too, so that each thread keeps its
+        own part of them in its cache, from step to step. Larger weights are divided along sums.
+        """
+        loops, nbytes = self.loops, self.loops.out_size * self.itemsize
+        largest = all(nbytes > self._bytes(op.access.strides) for op in loops.operands)
+        return self.tile.lane if largest and nbytes <= COMBINE_BYTES else None
 
     def _unit(self, axis: str) -> int:
         return max(self.loops.blocked.get(axis, 1), self.tile.unit(axis))

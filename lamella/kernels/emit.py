@@ -32,7 +32,7 @@ from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_fold import fold
 from lamella.kernels.emit_index import Index, Var, both, compare
 from lamella.kernels.emit_lanes import INT64, Lanes, is_half
-from lamella.kernels.emit_memory import load, store
+from lamella.kernels.emit_memory import load, prefetch_row, store
 from lamella.kernels.emit_tile import Tile, load_transposed
 from lamella.kernels.emit_window import window
 from lamella.kernels.kernel import CannotFuse
@@ -254,16 +254,21 @@ class Emitter:
 
         types = (x.type for x in eq.operands)
         at = eq.primitive.lower(where, read, *types, **eq.attrs)
-        return self.value(eq.operands[0], at)
+        table = eq.operands[0]
+        if eq.attrs.get("axis") == 0 and table in self.pointers:
+            row = Index.of(self.code, at[0])
+            prefetch_row(self.code, self.pointers[table], table.type, row)
+        return self.value(table, at)
 
     def loaded_index(self, v: Value, at: Sequence[Any], extent: int) -> Index:
         """The element of an integer Value as an Index, clipped to 0 .. extent-1."""
         lanes = self.value(v, at)
-        wide = lanes.convert_(INT64)
-        if v.type.dtype.itemsize == 8 and v.type.dtype.kind == "u":
-            wide = (wide < 0).select_(extent - 1, wide)
-        wide = (wide < 0).select_(0, wide)
-        wide = (wide > extent - 1).select_(extent - 1, wide)
+        with self.code.hoisted(lanes.level):
+            wide = lanes.convert_(INT64)
+            if v.type.dtype.itemsize == 8 and v.type.dtype.kind == "u":
+                wide = (wide < 0).select_(extent - 1, wide)
+            wide = (wide < 0).select_(0, wide)
+            wide = (wide > extent - 1).select_(extent - 1, wide)
         if wide.width == 1:
             return Index.of(self.code, Var(extent, wide.level, wide.ref))
         var = Var(extent, wide.level, width=wide.width, lanes=wide)

@@ -12,6 +12,9 @@ from lamella.kernels.emit_lanes import BOOL, INT64, Lanes, loaded, register_type
 from lamella.types import FLOATS, Type
 
 SLACK = 64  # bytes past its end to which every buffer may be read
+FAR_BYTES = 8 << 20  # rows of a table that is larger come from memory, not from a cache
+SHORT_BYTES, LONG_BYTES = 256, 16 << 10  # rows of so many bytes are asked for whole
+LINE = 64  # bytes of a cache line
 
 
 def offset_of(code: Code, t: Type, at: Sequence[Index]) -> Index:
@@ -153,6 +156,22 @@ def _load_gathered(code: Code, pointer: str, t: Type, offset: Index, mask: Lanes
         f"<{width} x i1> {allowed}, {vector} zeroinitializer)"
     )
     return _to_register(code, t, ref, width)
+
+
+def prefetch_row(code: Code, pointer: str, t: Type, row: Index) -> None:
+    """Ask for a whole row of a large array, in front of the loop that reads it: rows in any order
+    come from memory, and such a loop alone has too few of their cache lines under way."""
+    nbytes = t.nbytes // t.shape[0]
+    known = row.width == 1 and row.level < code.depth
+    if not known or t.nbytes < FAR_BYTES or not SHORT_BYTES <= nbytes <= LONG_BYTES:
+        return
+    memo, key = code.memo(row.level), ("prefetched", pointer, row)
+    if key in memo:
+        return
+    with code.hoisted(row.level):
+        start = memo[key] = address(code, pointer, t, row * (t.size // t.shape[0]))
+        line = f"[{LINE} x i8]"
+        code.loop(-(-nbytes // LINE), lambda i, _: code.prefetch(code.at(start, i, line), True))
 
 
 def store(code: Code, pointer: str, t: Type, at: Sequence[Index], lanes: Lanes) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lamella import ops
 from lamella.kernels.emit_index import Index, Var
-from lamella.kernels.emit_memory import offset_of
+from lamella.kernels.emit_memory import FAR_BYTES, offset_of
 from lamella.kernels.emit_probe import Access, Axis, Probe, group_axes
 from lamella.kernels.kernel import CannotFuse
 from lamella.program import Equation, Program, Value
@@ -18,9 +19,23 @@ CHUNK = 1 << 14  # elements of one chunk, about
 CHUNK_COST = 40_000  # operations of one chunk, about: two microseconds of them
 MANY, FEW = 1 << 12, 64  # so many results of so few elements each are folded where they are used
 COSTLY = 8  # operations that an exp, a division or a square root counts as
+FAR = 16  # operations that an element counts as that is gathered from memory
 WINDOW = 4  # operations on each element that a window holds
 CHUNKS = 64  # at most
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`value` is the part of an output that begins at `start` of `axis`."""
+
+    value: Value
+    axis: int = 0
+    start: int = 0
+
+    def place(self, at: Sequence[Index]) -> list[Index]:
+        """Where in the output an element of the piece is."""
+        return [i + self.start if axis == self.axis else i for axis, i in enumerate(at)]
 
 
 @dataclass
@@ -28,7 +43,8 @@ class Outputs:
     """Outputs that one nest computes.
 
     inner: Values over the whole `domain`; outer: Values over its `kept` axes; the other axes are
-    folded by the reductions. A map visits kept axes outside, the others inside.
+    folded by the reductions. A map visits kept axes outside, the others inside. pieces: outputs
+    that are inner Values side by side, each stored where it is computed.
     """
 
     kind: str  # "map" or "fold"
@@ -37,6 +53,11 @@ class Outputs:
     inner: list[Value] = field(default_factory=list)
     outer: list[Value] = field(default_factory=list)
     folds: list[Equation] = field(default_factory=list)
+    pieces: dict[Value, list[Piece]] = field(default_factory=dict)
+
+    def pieces_of(self, output: Value) -> list[Piece]:
+        """Most outputs are one piece."""
+        return self.pieces.get(output) or [Piece(output)]
 
     @property
     def folded(self) -> tuple[int, ...]:
@@ -64,7 +85,7 @@ def classify(body: Program) -> list[Outputs]:
     outputs = [v for v in body.outputs if v.type.size]
     reductions = [eq for eq in needed_by(body, outputs) if eq.primitive.family == "reduction"]
     if not reductions:
-        return _by_shape(outputs)
+        return _by_shape(outputs, pieces_in(body))
     signatures = {(eq.operands[0].type.shape, axes_of(eq)) for eq in reductions}
     size = max(eq.operands[0].type.size for eq in reductions)
     if len(signatures) > 1 or any(eq.operands[0].type.size == 0 for eq in reductions):
@@ -99,13 +120,31 @@ def _is_last(domain: Shape, axes: Sequence[int]) -> bool:
     return tuple(wide[len(wide) - len(axes) :]) == tuple(axes)
 
 
-def _by_shape(outputs: Sequence[Value]) -> list[Outputs]:
+def _by_shape(
+    outputs: Sequence[Value], pieces: Mapping[Value, list[Piece]] | None = None
+) -> list[Outputs]:
     groups: dict[Shape, Outputs] = {}
     for v in outputs:
-        shape = v.type.shape
+        parts = (pieces or {}).get(v) or [Piece(v)]
+        shape = parts[0].value.type.shape
         group = groups.setdefault(shape, Outputs("map", shape, tuple(range(len(shape)))))
-        group.inner.append(v)
+        group.inner += [p.value for p in parts if p.value not in group.inner]
+        if v is not parts[0].value:
+            group.pieces[v] = parts
     return list(groups.values())
+
+
+def pieces_in(body: Program) -> dict[Value, list[Piece]]:
+    """Outputs that put Values of one shape side by side, which the body computes."""
+    made = {eq.results[0] for eq in body.equations if eq.primitive.family == "elementwise"}
+    found = {}
+    for eq in body.equations:
+        shapes = {v.type.shape for v in eq.operands}
+        if (eq.primitive is ops.concatenate and eq.results[0] in body.outputs
+                and len(shapes) == 1 and made.issuperset(eq.operands)):  # fmt: skip
+            axis, size = eq.attrs["axis"], eq.operands[0].type.shape[eq.attrs["axis"]]
+            found[eq.results[0]] = [Piece(v, axis, k * size) for k, v in enumerate(eq.operands)]
+    return found
 
 
 def _each_alone(body: Program, outputs: Sequence[Value], size: int) -> list[Outputs]:
@@ -137,7 +176,11 @@ class Space:
             where = [Index.of(self.probe.code, v) for v in at]
             for v in values:
                 self.probe.visit(v, at)
-                self.stores.append(Access(v, offset_of(self.probe.code, v.type, where)))
+            for v in body.outputs:
+                self.stores += [
+                    Access(v, offset_of(self.probe.code, v.type, piece.place(where)))
+                    for piece in outputs.pieces_of(v) if piece.value in values
+                ]  # fmt: skip
         for eq in outputs.folds:
             self.probe.visit(eq.operands[0], self.variables)
         self.accesses = [*self.probe.accesses, *self.stores]
@@ -170,10 +213,16 @@ def chunk_count(elements: int, cost: int = 0) -> int:
 
 
 def cost_of(equations: Sequence[Equation]) -> int:
-    """Operations that elementwise and window equations take on an element, roughly."""
+    """Operations that elementwise and window equations and gathers take on an element, roughly."""
     windows = sum(eq.primitive.family == "window" for eq in equations)
+    gathers = sum("gather" in eq.primitive.traits and eq.operands[0].type.nbytes >= FAR_BYTES
+                  for eq in equations)  # fmt: skip
     found = [eq for eq in equations if eq.primitive.family == "elementwise"]
-    return WINDOW * windows + sum(1 if "cheap" in eq.primitive.traits else COSTLY for eq in found)
+    return (
+        WINDOW * windows
+        + FAR * gathers
+        + sum(1 if "cheap" in eq.primitive.traits else COSTLY for eq in found)
+    )
 
 
 def split(total: int, parts: int) -> tuple[int, int]:

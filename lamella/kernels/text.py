@@ -60,10 +60,10 @@ class Text:
         values = ", ".join(f"{t} {x}" for t, x in arguments)
         return self.let(f"call {flags}{result} @{function}({values})")
 
-    def prefetch(self, pointer: str) -> None:
-        """Have a line fetched into the second-level cache; the address may be any."""
+    def prefetch(self, pointer: str, near: bool = False) -> None:
+        """Have a line fetched into the second-level cache, or the first; the address may be any."""
         self.declared["llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
-        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 {3 if near else 2}, i32 1)")
 
     # ------------------------------------------------------------------------------ integers
 

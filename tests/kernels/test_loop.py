@@ -366,6 +366,18 @@ def test_gather_clips(dtype: str) -> None:
     check(lambda x, i: ops.gather(ops.exp(x), i, axis=1), normal(20, 7), i)
 
 
+def test_long_rows_of_a_large_table_are_asked_for_whole() -> None:
+    """Rows come from memory: what is asked for in advance may not reach past what there is."""
+    table = normal(5000, 500)  # 10 MB
+    i = np.array([[4999, 0, 5000], [-1, 17, 2**31 - 1]], np.int32)
+    check(lambda x, i: ops.gather(x, i, axis=0), table, i)
+    check(lambda x, i: ops.exp(ops.gather(x, i, axis=0)), table, i)
+    body = program(
+        lambda x, i: ops.gather(x, i, axis=0), typed(5000, 500), typed(2, 3, dtype="int32")
+    )
+    assert "llvm.prefetch" in lower_loop(body, native.target()).launches[0].kernel.make_text()
+
+
 def test_gather_nd_and_dynamic_slice() -> None:
     i = np.random.default_rng(0).integers(-1, 5, (6, 3, 2)).astype("int32")
     check(ops.gather_nd, normal(4, 5, 20), i)
