@@ -88,7 +88,8 @@ def _accepted(eq: Equation) -> list[Equation]:
 def _halves(eq: Equation) -> list[Equation]:
     """Two regions that do what `eq` does, one after the other."""
     flat = _inlined(eq)
-    views = {e.results[0]: e for e in flat if e.primitive.family == "view"}
+    views = {e.results[0]: e for e in flat
+             if e.primitive.family == "view" and e.results[0] not in eq.results}  # fmt: skip
     members = [e for e in flat if e.results[0] not in views] or flat
     middle = 1 if eq.attrs["kind"] == "contraction" else len(members) // 2
     first, second = members[:middle], members[middle:]

@@ -351,5 +351,7 @@ class Map:
         where = [at.get(i, Index.of(self.code, 0)) for i in axes]
         lanes = {v: self.emitter.value(v, where) for v in values}
         for v, pointer in self._output_pointers:
-            if v in lanes:
-                store(self.code, pointer, v.type, where, lanes[v])
+            for piece in self.outputs.pieces_of(v):
+                if piece.value in lanes:
+                    at_piece = piece.place(where)
+                    store(self.code, pointer, v.type, at_piece, lanes[piece.value])

@@ -16,10 +16,10 @@ without making a cycle.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from lamella import ops
 from lamella.passes.recompute import light_roots, worthwhile
+from lamella.passes.region import Region, in_order, renew
 from lamella.passes.rewrite import map_nested
 from lamella.passes.views import axis_map
 from lamella.program import Builder, Equation, Program, Value
@@ -29,38 +29,6 @@ JOINABLE = ("elementwise", "reduction", "window", "gather")
 SIBLINGS = 4
 #: LLVM's time grows faster than linearly in the size of a function.
 MAX_MEMBERS = 80
-
-
-@dataclass(eq=False)
-class Region:
-    """Equations that will be one kernel."""
-
-    kind: str  # "loop", "contraction" or "other"
-    domain: tuple[int, ...]
-    first: int  # position of its oldest equation
-    last: int
-    newest: int  # the last of itself and of all that it reads, directly or through others
-    axes: tuple[int, ...] | None = None  # folded by its reductions
-    members: list[Equation] = field(default_factory=list)
-    reads: set[Region] = field(default_factory=set)
-    read_by: set[Region] = field(default_factory=set)
-    roots: set[Value] = field(default_factory=set)
-    again: set[Value] = field(default_factory=set)  # values of other regions, computed again here
-
-    @property
-    def reduced(self) -> tuple[int, ...] | None:
-        """The domain without the folded axes."""
-        if self.axes is None:
-            return None
-        return tuple(n for i, n in enumerate(self.domain) if i not in self.axes)
-
-    @property
-    def by_row(self) -> bool:
-        """Folds its last axes, so that reduced values are known before the row ends."""
-        if self.axes is None:
-            return False
-        wide = [i for i, n in enumerate(self.domain) if n != 1 or i in self.axes]
-        return tuple(wide[len(wide) - len(self.axes) :]) == self.axes
 
 
 def family(eq: Equation) -> str:
@@ -142,7 +110,17 @@ class Fusion:
         if family(eq) in JOINABLE:
             candidates = sorted(sources, key=lambda r: -r.last) + self._siblings(eq, roots)
             region = next((r for r in candidates if self._can_join(eq, r, sources)), None)
+        elif eq.primitive is ops.concatenate and len(sources) == 1:
+            (source,) = sources
+            region = source if self._makes_pieces(source, eq) else None
         self._join(eq, region or self._open(eq, position), position, roots, sources)
+
+    def _makes_pieces(self, region: Region, eq: Equation) -> bool:
+        """May `region` store the operands of a concatenation side by side, instead of a copy?"""
+        return region.kind == "loop" and region.axes is None and all(
+            v in self.made and v not in self.views and family(self.made[v]) == "elementwise"
+            and v.type.shape == region.domain for v in eq.operands
+        )  # fmt: skip
 
     def _open(self, eq: Equation, position: int) -> Region:
         shape, kind = eq.results[0].type.shape, "other"
@@ -175,7 +153,7 @@ class Fusion:
             source.read_by.add(region)
             if family(eq) == "reduction":
                 self.folds.setdefault(source, []).append(region)
-        _renew(region, position)
+        renew(region, position)
         for value in eq.results:
             self.region_of[value] = region
             self.made[value] = eq
@@ -215,7 +193,7 @@ class Fusion:
             return (family(eq) == "elementwise" and shape == region.domain
                     and self._aligned(eq, region, full=True))  # fmt: skip
         if family(eq) == "reduction":
-            same_axes = region.axes is None or region.axes == folded_axes(eq)
+            same_axes = region.axes in (None, folded_axes(eq)) and not region.stores_pieces
             return (eq.operands[0].type.shape == region.domain and same_axes
                     and self._aligned(eq, region, full=True))  # fmt: skip
         if family(eq) in ("window", "gather"):
@@ -400,7 +378,7 @@ class Fusion:
                 used_by.setdefault(root, set()).add(region)
         outputs = set(self.program.outputs)
         equations = []
-        for region in _in_order(self.regions):
+        for region in in_order(self.regions):
             if region.kind == "other":
                 eq = region.members[0]
                 attrs = map_nested(eq, fuse)
@@ -464,37 +442,3 @@ def build_region(
     return Equation(
         ops.fused, tuple(inputs), {"body": program, "kind": kind}, results, members[0].source
     )
-
-
-def _renew(region: Region, position: int) -> None:
-    """`position` is the newest of `region` and of all that depend on it."""
-    stack = [region]
-    while stack:
-        region = stack.pop()
-        region.newest = position
-        stack += [r for r in region.read_by if r.newest < position]
-
-
-def _in_order(regions: list[Region]) -> list[Region]:
-    """Regions after everything they read, otherwise by age."""
-    done: set[Region] = set()
-    order: list[Region] = []
-
-    def visit(region: Region) -> None:
-        stack = [(region, iter(sorted(region.reads, key=lambda r: r.first)))]
-        done.add(region)
-        while stack:
-            top, reads = stack[-1]
-            for r in reads:
-                if r not in done:
-                    done.add(r)
-                    stack.append((r, iter(sorted(r.reads, key=lambda q: q.first))))
-                    break
-            else:
-                order.append(top)
-                stack.pop()
-
-    for region in sorted(regions, key=lambda r: r.last):
-        if region not in done:
-            visit(region)
-    return order

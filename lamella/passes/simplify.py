@@ -25,6 +25,8 @@ RULES: dict[str, list[Rule]] = {}
 
 #: Results of at most this many elements are computed now where all operands are constants.
 FOLD_SIZE = 1024
+#: A sum of at most so many padded arrays may be a concatenation.
+MOST_PIECES = 16
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
@@ -205,6 +207,32 @@ def add_negated(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any
     """x + (-y) -> x - y"""
     eq = out.made_by(operands[1], "neg")
     return ops.sub(operands[0], eq.operands[0]) if eq else None
+
+
+@rule("add")
+def add_pieces(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
+    """pad(a) + pad(b) + ... -> concatenate(a, b, ...), the gradient of a split (where a piece is
+    -0.0 the sum is 0.0)"""
+    pads, stack = [], list(operands)
+    while stack:
+        v = stack.pop()
+        add, pad = out.made_by(v, "add"), out.made_by(v, "pad")
+        if (pad is None and add is None) or len(pads) == MOST_PIECES:
+            return None
+        stack += add.operands if add else ()
+        pads += [pad] if pad else []
+    sides = [(*pad.attrs["low"], *pad.attrs["high"]) for pad in pads]
+    ndim = operands[0].type.ndim
+    axes = {i % ndim for side in sides for i, n in enumerate(side) if n}
+    if len(axes) != 1 or any(pad.attrs["value"] != 0 for pad in pads):
+        return None
+    (axis,) = axes
+    pads.sort(key=lambda pad: pad.attrs["low"][axis])
+    pieces = [pad.operands[0] for pad in pads]
+    ends = np.cumsum([0, *(v.type.shape[axis] for v in pieces)]).tolist()
+    if [pad.attrs["low"][axis] for pad in pads] != ends[:-1] or pads[-1].attrs["high"][axis]:
+        return None
+    return ops.concatenate(*pieces, axis=axis)
 
 
 @rule("select")
