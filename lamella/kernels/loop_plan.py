@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lamella import ops
 from lamella.kernels.emit_index import Index, Var
 from lamella.kernels.emit_memory import FAR_BYTES, offset_of
 from lamella.kernels.emit_probe import Access, Axis, Probe, group_axes
@@ -140,7 +139,7 @@ def pieces_in(body: Program) -> dict[Value, list[Piece]]:
     found = {}
     for eq in body.equations:
         shapes = {v.type.shape for v in eq.operands}
-        if (eq.primitive is ops.concatenate and eq.results[0] in body.outputs
+        if ("joins" in eq.primitive.traits and eq.results[0] in body.outputs
                 and len(shapes) == 1 and made.issuperset(eq.operands)):  # fmt: skip
             axis, size = eq.attrs["axis"], eq.operands[0].type.shape[eq.attrs["axis"]]
             found[eq.results[0]] = [Piece(v, axis, k * size) for k, v in enumerate(eq.operands)]

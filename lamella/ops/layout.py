@@ -353,6 +353,7 @@ concatenate = Primitive(
     vjp=_concatenate_vjp,
     batch=_concatenate_batch,
     lower=_concatenate_lower,
+    traits=frozenset({"joins"}),  # operands lie side by side along `axis`
     samples=lambda rng: [
         ((rng.normal(size=(2, 3)), rng.normal(size=(2, 1))), {"axis": 1}),
         (tuple(rng.normal(size=(n, 2)) for n in (1, 0, 3)), {"axis": 0}),

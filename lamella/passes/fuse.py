@@ -110,7 +110,7 @@ class Fusion:
         if family(eq) in JOINABLE:
             candidates = sorted(sources, key=lambda r: -r.last) + self._siblings(eq, roots)
             region = next((r for r in candidates if self._can_join(eq, r, sources)), None)
-        elif eq.primitive is ops.concatenate and len(sources) == 1:
+        elif "joins" in eq.primitive.traits and len(sources) == 1:
             (source,) = sources
             region = source if self._makes_pieces(source, eq) else None
         self._join(eq, region or self._open(eq, position), position, roots, sources)

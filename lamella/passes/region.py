@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lamella import ops
 from lamella.program import Equation, Value
 
 
@@ -34,7 +33,7 @@ class Region:
     @property
     def stores_pieces(self) -> bool:
         """Does it make all operands of a concatenation, and store them side by side?"""
-        return any(eq.primitive is ops.concatenate and set(eq.operands) <= self._made
+        return any("joins" in eq.primitive.traits and set(eq.operands) <= self._made
                    for eq in self.members)  # fmt: skip
 
     @property

@@ -213,7 +213,8 @@ def add_negated(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any
 def add_pieces(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
     """pad(a) + pad(b) + ... -> concatenate(a, b, ...), the gradient of a split (where a piece is
     -0.0 the sum is 0.0)"""
-    pads, stack = [], list(operands)
+    pads: list[Equation] = []
+    stack = list(operands)
     while stack:
         v = stack.pop()
         add, pad = out.made_by(v, "add"), out.made_by(v, "pad")
