@@ -26,7 +26,7 @@ from lamella.frontend.trace import trace
 from lamella.frontend.tracer import Tracer
 from lamella.program import Program, is_building
 from lamella.types import Type, dtype_of
-from tensorflow_lamella.core import effects, state
+from tensorflow_lamella.core import state
 from tensorflow_lamella.core.autograph import converted
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.spec import TensorSpec
@@ -44,17 +44,14 @@ class Compiled:
     written: list[bool]
     structure: Any = None
     constants: list[Any] = field(default_factory=list)  # of the leaves; _ARRAY where computed
-    after: list[tuple[Callable[..., None], int]] = field(default_factory=list)
 
     def run(self, arrays: Sequence[np.ndarray]) -> Any:
-        """Call the machine code; then what the function wanted done with numbers."""
+        """Call the machine code."""
         held = [v.owned() if w else v._array for v, w in zip(self.variables, self.written)]
         calls_python = self.executable.machine.code.hosts
         with interrupts_afterwards() if calls_python else nullcontext():
             results = iter(self.executable.run([*arrays, *held], 1, {}))
         leaves = [Tensor(next(results)) if c is _ARRAY else c for c in self.constants]
-        for callback, count in self.after:
-            callback(*[next(results) for _ in range(count)])
         return optree.tree_unflatten(self.structure, leaves)
 
 
@@ -136,15 +133,13 @@ class Function:
             given = iter(tracers)
             values = [Tensor(next(given)) if is_input(x) else x for x in leaves]
             args, kwargs = optree.tree_unflatten(structure, values)
-            with scope, effects.collected() as found:
+            with scope:
                 out = self._body(*args, **kwargs)
                 results, made.structure = optree.tree_flatten(out, none_is_leaf=True)
                 computed = [to_array(x) for x in results if _is_computed(x)]
             made.constants = [_ARRAY if _is_computed(x) else x for x in results]
-            made.after = [(callback, len(values)) for callback, values in found]
-            outs = [*computed, *(v for _, values in found for v in values)]
-            made.written = [True] * len(outs)
-            return [*outs, *scope.assigned.values()]
+            made.written = [True] * len(computed)
+            return [*computed, *scope.assigned.values()]
 
         types = [Type(x.shape, dtype_of(x.dtype)) for x in arrays]
         made.program, captured = trace(flat, types)

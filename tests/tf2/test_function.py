@@ -172,6 +172,65 @@ def test_print_and_assertions_run_with_the_machine_code(tf, capsys):
         f(tf.constant(-1.0))
 
 
+def test_print_in_loops_and_branches_of_a_compiled_function(tf, capsys):
+    """Books train in `for epoch in tf.range(epochs)` under tf.function, and print each 100th."""
+    v = tf.Variable(0.0)
+
+    @tf.function
+    def train(epochs):
+        tf.print("start")
+        for epoch in tf.range(1, epochs + 1):
+            with tf.GradientTape() as tape:
+                loss = (v - 3.0) ** 2
+            v.assign_sub(0.5 * tape.gradient(loss, v))
+            if epoch % 2 == 0:
+                tf.print("epoch", epoch, "loss", loss)
+        while v > 1.0:
+            tf.print("v", v)
+            v.assign_sub(1.0)
+        tf.print("end")
+
+    for epochs in (4, 1):
+        train(tf.constant(epochs))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:6] == ["start", "epoch 2 loss 0", "epoch 4 loss 0", "v 3", "v 2", "end"]
+    assert lines[6:] == ["start", "v 3", "v 2", "end"]
+
+
+def test_an_assertion_in_a_loop_of_a_compiled_function(tf):
+    @tf.function
+    def count(n):
+        i = tf.constant(0)
+        while i < n:
+            tf.debugging.assert_less(i, 3, message="too far")
+            i += 1
+        return i
+
+    assert int(count(tf.constant(3))) == 3
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too far"):
+        count(tf.constant(5))
+    assert int(count(tf.constant(2))) == 2
+
+
+def test_print_in_a_loss_and_a_layer_that_are_trained(tf, capsys):
+    import keras
+
+    class Watched(keras.layers.Layer):
+        def call(self, x):
+            tf.print("layer")
+            return x
+
+    def loss(y, p):
+        tf.print("rows", tf.shape(y)[0], tf.reduce_sum(y))
+        return tf.reduce_mean((y - p) ** 2)
+
+    model = keras.Sequential([Watched(), keras.layers.Dense(1)])
+    model.compile("sgd", loss)
+    model.fit(tf.ones((6, 2)), tf.ones((6, 1)), batch_size=4, epochs=2, shuffle=False, verbose=0)
+    told = ["layer", "rows 4 4", "layer", "rows 2 2"]
+    assert capsys.readouterr().err.splitlines() == told * 2
+
+
 def test_asking_for_numbers_names_the_line(tf):
     @tf.function
     def f(x):
