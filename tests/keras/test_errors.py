@@ -154,3 +154,12 @@ def test_empty_data():
         model.predict(((X,) for _ in range(0)), verbose=0)
     for a, b in zip(before, everything(model), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_custom_gradient_that_returns_no_pair():
+    @keras.ops.custom_gradient
+    def doubled(x):
+        return 2 * x
+
+    with pytest.raises(TypeError, match="doubled must return a pair"):
+        doubled(X[:2])

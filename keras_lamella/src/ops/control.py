@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -204,7 +204,19 @@ def vectorized_map(function, elements):
 
 def custom_gradient(fun):
     """`fun(*args)` returns `(outputs, grad_fn)`, as in TensorFlow and JAX."""
-    inner = transforms.custom_gradient(fun)
+
+    @wraps(fun)
+    def checked(*args, **kwargs):
+        out = fun(*args, **kwargs)
+        if not (isinstance(out, (tuple, list)) and len(out) == 2 and callable(out[1])):
+            name = getattr(fun, "__name__", "the function")
+            raise TypeError(
+                f"custom_gradient: {name} must return a pair, its result and the function that "
+                f"computes the gradient; it returned {type(out).__name__}"
+            )
+        return out
+
+    inner = transforms.custom_gradient(checked)
     return lambda *args, **kwargs: inner(*_tensors(args), **_tensors(kwargs))
 
 
