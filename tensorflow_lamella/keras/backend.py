@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tensorflow_lamella.keras import backend_ops
+from tensorflow_lamella.keras import backend_ops, symbolic
 
 globals().update({name: getattr(backend_ops, name) for name in backend_ops.__all__})
 
@@ -98,27 +98,28 @@ def batch_set_value(tuples: Sequence[tuple[Any, Any]]) -> None:
 
 
 def update(x: Any, new_x: Any) -> Any:
-    return x.assign(new_x)
+    """The new value; of a symbolic one the pair, for the `updates` of a function."""
+    return (x, new_x) if symbolic.holds_symbols(new_x) else x.assign(new_x)
 
 
 def update_add(x: Any, increment: Any) -> Any:
-    return x.assign(x + increment)
+    return update(x, x + increment)
 
 
 def update_sub(x: Any, decrement: Any) -> Any:
-    return x.assign(x - decrement)
+    return update(x, x - decrement)
 
 
 def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
-    return x.assign(x * momentum + value * (1.0 - momentum))
+    return update(x, x * momentum + value * (1.0 - momentum))
 
 
 def count_params(x: Any) -> int:
     return int(np.prod(x.shape))
 
 
-def shape(x: Any) -> Any:
-    return ops.shape(x)
+def shape(x: Any) -> tuple[Any, ...]:
+    return symbolic.shape_of(x)
 
 
 def int_shape(x: Any) -> tuple[int | None, ...]:
@@ -148,26 +149,31 @@ def identity(x: Any, name: str | None = None) -> Any:
 # -- random numbers ----------------------------------------------------------------------------
 
 
+def _drawn(draw: Any, shape: Any, dtype: Any, first: float, second: float, seed: Any) -> Any:
+    dtype = dtype or keras.config.floatx()
+    return symbolic.shaped(lambda sizes: draw(sizes, first, second, dtype, seed), shape, dtype)
+
+
 def random_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    return keras.random.normal(tuple(shape), mean, stddev, dtype, seed)
+    return _drawn(keras.random.normal, shape, dtype, mean, stddev, seed)
 
 
 def random_uniform(
     shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    return keras.random.uniform(tuple(shape), minval, maxval, dtype, seed)
+    return _drawn(keras.random.uniform, shape, dtype, minval, maxval, seed)
 
 
 def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    return keras.random.truncated_normal(tuple(shape), mean, stddev, dtype, seed)
+    return _drawn(keras.random.truncated_normal, shape, dtype, mean, stddev, seed)
 
 
 def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None) -> Any:
-    draws = keras.random.uniform(tuple(shape), seed=seed)
+    draws = random_uniform(shape, seed=seed)
     return ops.cast(draws < p, dtype or keras.config.floatx())
 
 
@@ -188,38 +194,9 @@ def random_uniform_variable(
     return variable(random_uniform(shape, low, high, dtype, seed), dtype, name)
 
 
-# -- graphs and sessions, of which there are none ----------------------------------------------
+# -- graphs and sessions -----------------------------------------------------------------------
 
-
-def function(inputs: Sequence[Any], outputs: Any, updates: Any = None, **_: Any) -> Any:
-    """A function of arrays that computes symbolic `outputs` of a model from its `inputs`.
-
-    A learning phase among the inputs is taken: `K.function([model.input, K.learning_phase()],
-    [layer.output])([x, 0])`.
-    """
-    wanted = [x for x in inputs if isinstance(x, keras.KerasTensor)]
-    single = not isinstance(outputs, (list, tuple))
-    model = keras.Model(wanted, [outputs] if single else list(outputs))
-
-    def call(values: Any) -> Any:
-        values = values if isinstance(values, (list, tuple)) else [values]
-        phase = [v for x, v in zip(inputs, values) if not isinstance(x, keras.KerasTensor)]
-        arrays = [v for x, v in zip(inputs, values) if isinstance(x, keras.KerasTensor)]
-        results = model(arrays, training=bool(phase and phase[0]))
-        results = results if isinstance(results, (list, tuple)) else [results]
-        numbers = [ops.convert_to_numpy(x) for x in results]
-        return numbers[0] if single else numbers
-
-    return call
-
-
-def gradients(loss: Any, variables: Any) -> Any:
-    """Raises: derivatives of symbolic tensors need a graph; a tape says the same eagerly."""
-    raise NotImplementedError(
-        "K.gradients differentiates a graph that Keras 3 does not build; compute the loss inside "
-        "`with tf.GradientTape() as tape:` and call tape.gradient(loss, variables)"
-    )
-
+function, gradients = symbolic.function, symbolic.gradients
 
 _phase = [0]
 
@@ -292,7 +269,7 @@ def print_tensor(x: Any, message: str = "") -> Any:
 
 
 __all__ = sorted(
-    {*backend_ops.__all__}
+    {*backend_ops.__all__, "function", "gradients"}
     | {
         name
         for name, thing in list(globals().items())

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tensorflow_lamella.keras.symbolic import as_tensor, shaped
+
 # -- the same function, under the name it had --------------------------------------------------
 
 SAME = {
@@ -20,9 +22,9 @@ SAME = {
     "sin": "sin", "cos": "cos", "round": "round", "pow": "power", "maximum": "maximum",
     "minimum": "minimum", "equal": "equal", "not_equal": "not_equal", "greater": "greater",
     "greater_equal": "greater_equal", "less": "less", "less_equal": "less_equal",
-    "transpose": "transpose", "cast": "cast", "tanh": "tanh",
+    "transpose": "transpose", "tanh": "tanh",
     "sigmoid": "sigmoid", "softplus": "softplus", "softsign": "softsign", "squeeze": "squeeze",
-    "expand_dims": "expand_dims", "stop_gradient": "stop_gradient", "reshape": "reshape",
+    "expand_dims": "expand_dims", "stop_gradient": "stop_gradient",
     "concatenate": "concatenate", "arange": "arange", "eye": "eye", "logsumexp": "logsumexp",
     "argmax": "argmax", "argmin": "argmin", "cumsum": "cumsum", "cumprod": "cumprod",
     "repeat_elements": "repeat", "tile": "tile", "reverse": "flip", "erf": "erf",
@@ -45,7 +47,8 @@ def _reduction(name: str) -> Callable[..., Any]:
     function = getattr(ops, name)
 
     def call(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return function(x, axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
+        axes = tuple(axis) if isinstance(axis, (list, np.ndarray)) else axis
+        return function(as_tensor(x), axis=axes, keepdims=keepdims)
 
     call.__doc__ = f"`keras.ops.{name}`."
     return call
@@ -55,6 +58,14 @@ for _old, _new in SAME.items():
     globals()[_old] = _same(_new)
 for _old, _new in REDUCTIONS.items():
     globals()[_old] = _reduction(_new)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    return ops.cast(as_tensor(x), dtype)
+
+
+def reshape(x: Any, shape: Sequence[Any]) -> Any:
+    return shaped(lambda sizes, array: ops.reshape(array, sizes), shape, x.dtype, x)
 
 
 def argmax(x: Any, axis: int = -1) -> Any:

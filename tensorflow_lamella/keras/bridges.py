@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tensorflow_lamella.keras import (
+    beside,
     data,
     downloads,
     logs,
@@ -22,6 +23,8 @@ from tensorflow_lamella.keras import (
     old_files,
     optimizers,
     saving,
+    symbolic,
+    weights,
 )
 from tensorflow_lamella.keras.arguments import bridge_of, bridged, tables
 from tensorflow_lamella.keras.modules import fall_back
@@ -54,6 +57,7 @@ def build() -> None:
     saving.install()
     old_files.install()
     downloads.install()
+    weights.install()
     _methods(keras)
     _arguments(keras)
     _strings()
@@ -115,9 +119,11 @@ def _methods(keras: Any) -> None:
     wrapper = importlib.import_module("keras.src.metrics.reduction_metrics").MeanMetricWrapper
     wrapper.update_state = models.same_rank(wrapper.update_state)
     functional = importlib.import_module("keras.src.models.functional").Functional
-    functional.add_loss = models.add_symbolic_loss
+    beside.install()
     models.takes_other_ranks(functional)
     keras.Sequential.add = merge.starts_with_merge(models.with_batch_shape(keras.Sequential.add))
+    symbolic.variables_take_symbols()
+    keras.optimizers.Optimizer.get_updates = symbolic.get_updates
     keras.Layer.__init__ = models.keeps_batch_shape(keras.Layer.__init__)
     keras.Layer.__call__ = models.by_name(keras.Layer.__call__)
 

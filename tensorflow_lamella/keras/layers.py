@@ -222,13 +222,3 @@ class MaxoutDense(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         sizes = {"output_dim": self.output_dim, "nb_feature": self.nb_feature}
         return {**super().get_config(), **sizes}
-
-
-@keras.saving.register_keras_serializable("lamella")
-class LossBeside(keras.layers.Layer):
-    """Gives the first of its inputs; the means of the others are losses of the model."""
-
-    def call(self, inputs: Sequence[Any]) -> Any:
-        for loss in inputs[1:]:
-            self.add_loss(ops.mean(loss))
-        return inputs[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from keras.src.layers.merging.base_merge import Merge as _Merge  # noqa: F401  (subclassed)
 
 MODES = {
     "sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate",

@@ -76,39 +76,6 @@ def predict_proba(self: Any, x: Any, batch_size: int | None = 32, verbose: Any =
     return self.predict(x, batch_size=batch_size, verbose=verbose)
 
 
-def add_symbolic_loss(self: Any, losses: Any, **_: Any) -> None:
-    """`add_loss` of a functional model on symbolic tensors, as variational encoders call it."""
-    from keras import KerasTensor, tree
-    from keras.src.layers.layer import Layer
-
-    given = [x() if callable(x) else x for x in tree.flatten(losses)]
-    if all(isinstance(x, KerasTensor) for x in given):
-        _attach_losses(self, given)
-    else:
-        Layer.add_loss(self, given)
-
-
-def _attach_losses(model: Any, losses: list[Any]) -> None:
-    """Let the graph of a functional model compute `losses`: they pass beside its first output."""
-    from keras import Function, tree
-
-    from tensorflow_lamella.keras.layers import LossBeside
-
-    first, *others = tree.flatten(model._outputs_struct)
-    outputs = [LossBeside()([first, *losses]), *others]
-    structure = tree.pack_sequence_as(model._outputs_struct, outputs)
-    graph = Function(model._inputs_struct, structure)
-    known = set(map(id, model._operations))
-    for name in ("_outputs_struct", "_outputs", "_nodes", "_nodes_by_depth", "_operations",
-                 "_operations_by_depth"):  # fmt: skip
-        object.__setattr__(model, name, getattr(graph, name))
-    for layer in model.layers:
-        if id(layer) not in known:
-            model._tracker.unlock()
-            model._tracker.track(layer)
-            model._tracker.lock()
-
-
 def takes_other_ranks(functional: type) -> None:
     """Let a model be called on symbolic tensors of other ranks than its input, as until 2.3.
 

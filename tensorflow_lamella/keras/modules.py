@@ -47,6 +47,10 @@ class OldModule(ModuleType):
                     continue
         raise AttributeError(missing(self.__name__, name, dir(self)))
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`keras.layers.merge` was a function, and a module with this function."""
+        return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
+
     def __dir__(self) -> list[str]:
         names = set(vars(self))
         for home in self.__lamella_homes__:
@@ -59,6 +63,15 @@ def public_names(module: ModuleType) -> list[str]:
     old = [n.rpartition(".") for n in (*NAMES, *MODULES)]
     added = [name for path, _, name in old if path == module.__name__]
     return sorted({n for n in [*vars(module), *added] if not n.startswith("_")})
+
+
+def star_names(module: ModuleType) -> list[str]:
+    """What `from module import *` brings: also the names that only earlier Keras had."""
+    path = module.__name__
+    old = {n.rpartition(".")[2] for n in NAMES if n.rpartition(".")[0] == path}
+    if path == "keras.backend":
+        old.update(importlib.import_module(f"{OURS}.backend").__all__)
+    return sorted(old | {n for n in vars(module) if not n.startswith("_")})
 
 
 def missing(module: str, name: str, known: Sequence[str]) -> str:
@@ -79,6 +92,8 @@ def fall_back(module: ModuleType) -> None:
     path = module.__name__
 
     def __getattr__(name: str) -> Any:
+        if name == "__all__":
+            return star_names(module)
         if not name.startswith("__"):
             target = NAMES.get(f"{path}.{name}")
             if target:

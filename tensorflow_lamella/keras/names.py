@@ -65,7 +65,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "keras.utils.test_utils": (f"{_OURS}.utils",),
     # names of modules
     "keras.objectives": ("keras.losses",),
-    "keras.initializations": ("keras.initializers",),
+    "keras.initializations": (f"{_OURS}.weights", "keras.initializers"),
     "keras.initializers.initializers_v2": ("keras.initializers",),
     "keras.initializers.initializers_v1": ("keras.initializers",),
     "keras.activations.activations": ("keras.activations",),

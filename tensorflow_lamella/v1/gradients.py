@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorflow_lamella.errors import unsupported
 from tensorflow_lamella.names import export, get
+from tensorflow_lamella.v1 import keras_tensors
 from tensorflow_lamella.v1.graph import make_operation
 from tensorflow_lamella.v1.recorder import replaces
 from tensorflow_lamella.v1.tensor import GraphTensor, as_graph_tensor, give_outputs
@@ -27,6 +28,8 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients",
     if stop_gradients:
         instead = "put tf.stop_gradient around those tensors where they are used"
         raise unsupported("tf.gradients(stop_gradients=...)", instead)
+    if keras_tensors.holds_symbols(ys):
+        return keras_tensors.gradients(ys, xs)
     tensors = [_tensor(y) for y in _listed(ys)]
     sources = [_tensor(x) for x in _listed(xs)]
     weights = [None] * len(tensors) if grad_ys is None else _listed(grad_ys)

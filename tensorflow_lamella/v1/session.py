@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import optree
+from keras import KerasTensor
 
 from lamella.compile.executable import aligned_copy
 from lamella.types import Type
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dispatch import Tensor
 from tensorflow_lamella.names import export
+from tensorflow_lamella.v1 import keras_tensors
 from tensorflow_lamella.v1.graph import Graph, Operation, get_default_graph
 from tensorflow_lamella.v1.plan import Plan, initial_array, missing
 from tensorflow_lamella.v1.tensor import GraphTensor
@@ -85,6 +87,8 @@ class BaseSession:
 
         Keeps `leaves` and `feeds` alive: plans are found by their identity.
         """
+        if any(isinstance(x, KerasTensor) for x in leaves):
+            return keras_tensors.prepare(leaves, feeds)
         elements = [self._element(x, "Fetch") for x in leaves]
         tensors = [self._element(x, "Feed") for x in feeds]
         for t in tensors:
