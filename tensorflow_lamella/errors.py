@@ -64,6 +64,10 @@ class Unsupported(NotImplementedError):
     """A part of TensorFlow that Lamella does not have; the message says what to use."""
 
 
+class OnlyInPython(Unsupported):
+    """What a compiled function cannot do and Python can: tf.function then runs as Python."""
+
+
 def unsupported(what: str, instead: str) -> Unsupported:
     """The exception for a symbol or an option that we do not have."""
     from lamella.frontend.trace import user_line

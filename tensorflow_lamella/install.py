@@ -28,7 +28,8 @@ MODULES: dict[str, str] = {
 """The longest prefix of a name decides who makes its module: "package.module:function", called
 with the whole dotted name; it returns a ModuleType, or None where there is no such module."""
 
-VERSIONS = {1: "1.15.5+lamella", 2: "2.16.0+lamella"}
+VERSIONS = {1: "1.15.5+lamella", 2: "2.9.0+lamella"}
+"""Programs compare them as numbers and as texts: "2.16" is less than "2.4" as text."""
 
 
 KERAS = {name: f"keras.{name}" for name in ("losses", "metrics", "optimizers", "initializers")}

@@ -56,8 +56,14 @@ def perform(callback: Callable[..., None], *tensors: Any) -> None:
             "tf.print, tf.summary or tf.debugging in this place",
             "move it out, or use tf.config.run_functions_eagerly(True)",
         )
-    done = _done()
-    done.assign(_call()(done.value, *arrays, callback=callback))
+    strings = {i: a for i, a in enumerate(arrays) if a.dtype == object}  # known, as all strings are
+
+    def call(*numbers: np.ndarray) -> None:
+        given = iter(numbers)
+        callback(*[strings[i] if i in strings else next(given) for i in range(len(arrays))])
+
+    done, numbers = _done(), [a for a in arrays if a.dtype != object]
+    done.assign(_call()(done.value, *numbers, callback=call))
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
@@ -31,6 +32,7 @@ from tensorflow_lamella.core.autograph import converted
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.spec import TensorSpec
 from tensorflow_lamella.core.tensor import Tensor
+from tensorflow_lamella.errors import OnlyInPython
 from tensorflow_lamella.names import export, put
 
 
@@ -69,6 +71,7 @@ class Function:
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._autograph = autograph
         self._compiled: dict[Hashable, Compiled] = {}
+        self._in_python = False
         self._bound: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
 
     @functools.cached_property
@@ -76,13 +79,18 @@ class Function:
         return converted(self.python_function) if self._autograph else self.python_function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if eagerly():
+        if eagerly() or self._in_python:
             return self.python_function(*args, **kwargs)
         if self.input_signature is not None:
             args, kwargs = self._as_declared(args, kwargs)
         if is_building() or state.graph() is not None:
             return self._body(*args, **kwargs)
-        compiled, arrays = self._for(args, kwargs)
+        try:
+            compiled, arrays = self._for(args, kwargs)
+        except OnlyInPython as error:
+            print(f"tf.function {self.name} is not compiled: {error}", file=sys.stderr)
+            self._in_python = True
+            return self.python_function(*args, **kwargs)
         return compiled.run(arrays)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -117,6 +125,8 @@ class Function:
         for x in leaves:
             if isinstance(x, (Tensor, np.ndarray, np.generic)):
                 arrays.append(np.asarray(to_array(x)))
+                if arrays[-1].dtype == object:
+                    raise OnlyInPython("it is given strings")
                 key.append((arrays[-1].shape, arrays[-1].dtype))
             else:
                 key.append(_constant_key(x))

@@ -89,7 +89,7 @@ class LogicalDeviceConfiguration:
         self.memory_limit = memory_limit
 
 
-put("2.16.0", "version.VERSION", "__version__")
+put("2.9.0", "version.VERSION", "__version__")
 put(1, "version.GRAPH_DEF_VERSION")
 put("unknown", "version.GIT_VERSION", "__git_version__")
 put("", "version.COMPILER_VERSION")

@@ -16,7 +16,7 @@ from tensorflow_lamella.core.convert import raw, to_array
 from tensorflow_lamella.core.dispatch import wrap
 from tensorflow_lamella.core.dtypes import numpy_dtype
 from tensorflow_lamella.core.tensor import Tensor
-from tensorflow_lamella.errors import unsupported
+from tensorflow_lamella.errors import OnlyInPython, unsupported
 from tensorflow_lamella.names import export, put
 
 put(state.outside, "init_scope")
@@ -91,6 +91,8 @@ def get_logger() -> logging.Logger:
 @export("timestamp")
 def timestamp(name: Any = None) -> Tensor:
     """Seconds since 1970."""
+    if state.is_traced():
+        raise OnlyInPython("it asks for the time")
     return wrap(np.array(time.time()))
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tensorflow_lamella.core import state
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dispatch import Array, Arrays, op
 from tensorflow_lamella.core.dtypes import numpy_dtype
-from tensorflow_lamella.errors import InvalidArgumentError, unsupported
+from tensorflow_lamella.errors import InvalidArgumentError, OnlyInPython, unsupported
 from tensorflow_lamella.names import export
 
 
@@ -134,7 +135,13 @@ def as_string(input: Array, precision: int = -1, scientific: bool = False, short
             s = str(x)
         return s.rjust(max(width, 0), fill or " ").encode()
 
+    _is_known(input)
     return each(text, input)
+
+
+def _is_known(x: Any) -> None:
+    if state.is_traced_value(x):
+        raise OnlyInPython("it makes strings of numbers")
 
 
 @export("strings.format")
@@ -146,7 +153,9 @@ def format(template: str, inputs: Any, placeholder: str = "{}", summarize: int =
 
     several = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     for x in several:
-        shown = numbers_text(np.asarray(to_array(x)), summarize)
+        array = to_array(x)
+        _is_known(array)
+        shown = numbers_text(np.asarray(array), summarize)
         template = template.replace(placeholder, shown, 1)
     return wrap(to_array(template))
 

@@ -231,6 +231,38 @@ def test_print_in_a_loss_and_a_layer_that_are_trained(tf, capsys):
     assert capsys.readouterr().err.splitlines() == told * 2
 
 
+def test_functions_of_strings_run_as_python(tf, capsys):
+    """A bar with the time of day between epochs, in a Chinese book; parsers of lines."""
+
+    @tf.function
+    def bar(second):
+        seconds = tf.cast(tf.timestamp() % 60 * 0.0, tf.int32) + second
+        text = tf.strings.format("{}", seconds)
+        if tf.strings.length(text) == 1:
+            text = tf.strings.format("0{}", seconds)
+        tf.print("==" + tf.strings.join(["12", text], separator=":"))
+
+    @tf.function
+    def number(line):
+        return tf.strings.to_number(line) * 2
+
+    bar(tf.constant(7))
+    bar(tf.constant(42))
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["tf.function bar is not compiled: it asks for the time", "==12:07", "==12:42"]
+    assert float(number(tf.constant("1.5"))) == 3.0
+
+
+def test_known_strings_are_printed_by_compiled_functions(tf, capsys):
+    @tf.function
+    def f(x):
+        tf.print("=" * 4 + tf.constant("x"), x, tf.strings.join(["a", "b"]))
+        return x
+
+    f(tf.constant(1))
+    assert capsys.readouterr().err == "====x 1 ab\n"
+
+
 def test_asking_for_numbers_names_the_line(tf):
     @tf.function
     def f(x):
