@@ -17,6 +17,8 @@ from keras_lamella.src.variable import VariableScope
 
 #: Do masked steps output zeros? Keras does not hand this to `lstm` and `gru`; None: nobody told.
 _ZEROS: ContextVar[bool | None] = ContextVar("zeros", default=None)
+#: The mask that Keras does not hand to `bidirectional_lstm` and `bidirectional_gru`.
+_MASK: ContextVar[Any] = ContextVar("mask", default=None)
 
 __all__ = ["bidirectional_gru", "bidirectional_lstm", "cudnn_ok", "gru", "lstm", "rnn"]
 
@@ -102,7 +104,8 @@ def lstm(
     cell = _lstm_cell(recurrent_kernel, activation, recurrent_activation)
     projected = _project(inputs, kernel, bias)
     states = initial_state_h, initial_state_c
-    return _loop(cell, projected, states, return_sequences, go_backwards, unroll, mask)
+    masks = None if mask is None else _time_mask(mask, time_major=False)
+    return _loop(cell, projected, states, return_sequences, go_backwards, unroll, masks)
 
 
 @contextmanager
@@ -113,6 +116,27 @@ def masked_steps(zeros: bool) -> Iterator[None]:
         yield
     finally:
         _ZEROS.reset(token)
+
+
+@contextmanager
+def masked_directions(mask: Any, zeros: bool | None) -> Iterator[None]:
+    """Inside, `bidirectional_lstm` and `bidirectional_gru` use `mask` (batch, time), or None."""
+    token = _MASK.set(mask)
+    try:
+        with masked_steps(bool(zeros)):
+            yield
+    finally:
+        _MASK.reset(token)
+
+
+def _both_masks(mask: Any) -> Any:
+    """The mask of each step, (time, direction, batch), or None."""
+    if mask is not None:
+        raise NotImplementedError
+    if _MASK.get() is None:
+        return None
+    forward = _time_mask(_MASK.get(), time_major=False)
+    return np.stack([forward, _flip(forward)], axis=1)
 
 
 def _check_mask(mask: Any) -> None:
@@ -150,7 +174,8 @@ def gru(
     cell = _gru_cell(recurrent_kernel, inner, activation, recurrent_activation, reset_after)
     projected = _project(inputs, kernel, outer)
     states = (initial_state,)
-    return _loop(cell, projected, states, return_sequences, go_backwards, unroll, mask)
+    masks = None if mask is None else _time_mask(mask, time_major=False)
+    return _loop(cell, projected, states, return_sequences, go_backwards, unroll, masks)
 
 
 def _gru_cell(recurrent_kernel: Any, bias: Any, activation: Any, recurrent_activation: Any,
@@ -191,12 +216,12 @@ def _project(inputs: Any, kernel: Any, bias: Any) -> Any:
 
 def _loop(
     cell: Callable[..., Any], projected: Any, states: Any, return_sequences: bool,
-    go_backwards: bool, unroll: bool, mask: Any = None,
+    go_backwards: bool, unroll: bool, masks: Any = None,
 ) -> tuple[Any, Any, list[Any]]:  # fmt: skip
     """Last output, outputs (batch, time, units) in the order of the steps, final states.
 
-    projected: (time, ..., gates), mask: (batch, time); the output is the first state, but for
-    masked steps.
+    projected: (time, ..., gates), masks: (time, ...) or None; the output is the first state, but
+    for masked steps.
     """
     zeros = _ZEROS.get()
 
@@ -210,10 +235,9 @@ def _loop(
         return (new, last), last if return_sequences else None
 
     states = tuple(_tensors(*states))
-    last = None if mask is None else np.zeros_like(states[0])
-    xs = projected, None if mask is None else _time_mask(mask, time_major=False)
+    last = None if masks is None else np.zeros_like(states[0])
     (states, last), outputs = scan(
-        step, (states, last), xs, reverse=go_backwards, unroll=bool(unroll)
+        step, (states, last), (projected, masks), reverse=go_backwards, unroll=bool(unroll)
     )
     last = states[0] if last is None else last
     if not return_sequences:
@@ -234,8 +258,7 @@ def bidirectional_lstm(
 
     Returns what `lstm` does, for each direction; outputs are in the order of the inputs.
     """
-    if mask is not None:
-        raise NotImplementedError
+    masks = _both_masks(mask)
     kernel = _pair(fwd_kernel, bwd_kernel)
     recurrent_kernel = _pair(fwd_recurrent_kernel, bwd_recurrent_kernel)
     bias = None if fwd_bias is None else _pair(fwd_bias, bwd_bias)
@@ -243,7 +266,8 @@ def bidirectional_lstm(
     states = (_pair(fwd_initial_state_h, bwd_initial_state_h),
               _pair(fwd_initial_state_c, bwd_initial_state_c))  # fmt: skip
     projected = _project_both(inputs, kernel, bias)
-    return _both_ways(_loop(cell, projected, states, return_sequences, False, unroll))
+    outputs = _loop(cell, projected, states, return_sequences, False, unroll, masks)
+    return _both_ways(outputs)
 
 
 def bidirectional_gru(
@@ -253,8 +277,7 @@ def bidirectional_gru(
     return_sequences: bool = False, unroll: bool = False, reset_after: bool = True,
 ) -> tuple[Any, Any]:  # fmt: skip
     """As `bidirectional_lstm`, of `gru`."""
-    if mask is not None:
-        raise NotImplementedError
+    masks = _both_masks(mask)
     kernel = _pair(fwd_kernel, bwd_kernel)
     recurrent_kernel = _pair(fwd_recurrent_kernel, bwd_recurrent_kernel)
     outer, inner = None if fwd_bias is None else _pair(fwd_bias, bwd_bias), None
@@ -263,7 +286,8 @@ def bidirectional_gru(
     cell = _gru_cell(recurrent_kernel, inner, activation, recurrent_activation, reset_after)
     projected = _project_both(inputs, kernel, outer)
     states = (_pair(fwd_initial_state, bwd_initial_state),)
-    return _both_ways(_loop(cell, projected, states, return_sequences, False, unroll))
+    outputs = _loop(cell, projected, states, return_sequences, False, unroll, masks)
+    return _both_ways(outputs)
 
 
 def _pair(forward: Any, backward: Any) -> Any:
@@ -317,8 +341,8 @@ def _time_mask(mask: Any, time_major: bool) -> Any:
 
 
 def _where(mask: Any, x: Any, y: Any) -> Any:
-    """mask (batch,) chooses rows of x or y."""
-    return np.where(np.reshape(mask, mask.shape + (1,) * (x.ndim - 1)), x, y)
+    """mask (..., batch) chooses rows of x or y."""
+    return np.where(np.reshape(mask, mask.shape + (1,) * (x.ndim - mask.ndim)), x, y)
 
 
 def _outputs_like(f: Callable[[], Any]) -> Any:

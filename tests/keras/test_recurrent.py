@@ -15,6 +15,10 @@ CELLS = {
     "no bias": lambda **k: keras.layers.LSTM(4, use_bias=False, **k),
 }
 
+MASK = np.array(
+    [[0, 0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], "bool"
+)  # holes and ends, and nothing at all
+
 
 def by_steps(layer, x):
     """The outputs of all steps and the last states, from the cell alone."""
@@ -62,16 +66,19 @@ def test_two_directions(kind, unroll):
             np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_training_in_one_loop_is_training_in_two(kind):
-    """A mask of ones makes Keras run the directions one after the other."""
-    y = rng.normal(size=(3, 8)).astype("float32")
+def test_training_in_one_loop_is_training_in_two(kind, sequences, masked):
+    """Without cuDNN Keras runs the directions one after the other."""
+    y = rng.normal(size=(3, 7, 8) if sequences else (3, 8)).astype("float32")
     weights, losses = [], []
-    for masked in (False, True):
+    for in_one in (True, False):
         keras.utils.set_random_seed(1)
         inputs = keras.Input(X.shape[1:])
-        mask = keras.ops.ones((3, 7), "bool") if masked else None
-        outputs = keras.layers.Bidirectional(CELLS[kind]())(inputs, mask=mask)
+        mask = keras.ops.convert_to_tensor(MASK) if masked else None
+        cell = CELLS[kind](return_sequences=sequences, use_cudnn="auto" if in_one else False)
+        outputs = keras.layers.Bidirectional(cell)(inputs, mask=mask)
         model = keras.Model(inputs, outputs)
         model.compile("sgd", "mse")
         losses.append(model.fit(X, y, epochs=3, batch_size=3, verbose=0).history["loss"])
@@ -92,11 +99,6 @@ def test_a_forward_layer_that_goes_backwards():
     forward, backward = both(X)
     np.testing.assert_allclose(forward, by_steps(both.forward_layer, X)[0][:, -1], rtol=1e-4)
     np.testing.assert_allclose(backward, by_steps(both.backward_layer, X)[0][:, -1], rtol=1e-4)
-
-
-MASK = np.array(
-    [[0, 0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], "bool"
-)  # holes and ends, and nothing at all
 
 
 @pytest.mark.parametrize("zeros", [False, True], ids=["goes on", "zeros"])
