@@ -14,7 +14,7 @@ io.audio io.files io.images io.records io.examples
 datasets.input_data datasets.learn datasets.mnist_model
 distribute
 v1.api
-train.checkpoint train.summary
+train.checkpoint train.saved_model train.summary
 """.split()
 
 for _part in PARTS:
