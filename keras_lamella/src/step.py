@@ -18,7 +18,7 @@ import optree
 from keras.src.backend import config
 
 from keras_lamella.src.interrupts import interrupts_afterwards
-from keras_lamella.src.variable import Variable, VariableScope
+from keras_lamella.src.variable import Variable, VariableScope, value_of
 from keras_lamella.src.words.host import Host
 from keras_lamella.src.words.traced import Recipe, is_words
 from lamella import ops
@@ -158,9 +158,10 @@ class StepFunction:
                 leaves = host.with_words(leaves)
             with scope:
                 out = self._f(optree.tree_unflatten(structure, leaves))
-            out_leaves, out_structure = optree.tree_flatten(out)
+                out_leaves, out_structure = optree.tree_flatten(out)
+                out_leaves = [value_of(x) for x in out_leaves]
             result.append((out_structure, len(out_leaves)))
-            return [*map(_value, out_leaves), *scope.assigned.values()]
+            return [*out_leaves, *scope.assigned.values()]
 
         program, captured = trace(flat, types)
         if host is not None:
@@ -193,10 +194,6 @@ def _step_shape(mode: str, i: int, n: int, x: np.ndarray) -> tuple[int, ...]:
     """The shape of argument `i` of `n` as one step sees it."""
     sliced = mode == "rows" or (mode == "gather" and i == n - 1)
     return x.shape[1:] if sliced else x.shape
-
-
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, Variable) else x
 
 
 def batch_array(x: Any) -> np.ndarray:

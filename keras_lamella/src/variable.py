@@ -11,6 +11,7 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
+from keras.src import tree
 from keras.src.backend.common import KerasVariable
 
 from keras_lamella.src.tensor import as_tensor, convert_to_tensor
@@ -64,11 +65,26 @@ class Variable(KerasVariable):
     def __lamella_array__(self) -> Any:
         return self.value
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Operators between arrays and variables, and NumPy's functions, take the values."""
+        if any(isinstance(x, Variable) for x in kwargs.get("out", ())):
+            return NotImplemented
+        return getattr(ufunc, method)(*map(value_of, inputs), **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        args, kwargs = tree.map_structure(value_of, (args, kwargs))
+        return function(*args, **kwargs)
+
     def owned(self) -> np.ndarray:
         """The array, for writing in place: a copy of it first if anybody else holds it."""
         if sys.getrefcount(self._array) > 2:
             self._array = _fresh(self._array, self._dtype)
         return self._array
+
+
+def value_of(x: Any) -> Any:
+    """The value of a variable; anything else as it is."""
+    return x.value if isinstance(x, Variable) else x
 
 
 def replace(variables: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:

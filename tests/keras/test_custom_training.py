@@ -538,3 +538,36 @@ def test_two_models_and_two_optimizers_in_one_step():
     fit(pair)
     near(pair.one.get_weights()[0], W - RATE * slope(W))
     near(pair.two.get_weights()[0], 2 * W - 0.5 * RATE * slope(2 * W, y=X @ W))
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_arrays_and_numpy_take_variables(eagerly):
+    """An array on the left of an operator, NumPy's functions, and a variable as a result."""
+
+    class Counted(keras.Model):
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(2, 1), initializer="ones")
+            self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def train_step(self, data):
+            start = ops.ones((4, 2)) @ self.kernel + np.full((4, 1), 2, "float32") * self.kernel[0]
+            loss = np.sum(start) + np.sum(np.exp(np.concatenate([self.kernel, self.kernel])))
+            self.steps.assign(self.steps + 1)
+            gradient = gradients(loss, [self.kernel])[0]
+            return {"loss": loss, "slope": np.sum(gradient), "steps": self.steps}
+
+    model = Counted()
+    model.build((None, 2))
+    model.compile("sgd", run_eagerly=eagerly)
+    history = model.fit(np.zeros((8, 2)), batch_size=4, epochs=2, verbose=0).history
+    assert history["steps"] == [2, 4]
+    assert history["loss"] == pytest.approx([4 * (2 + 2) + 4 * np.e] * 2)
+    assert history["slope"] == pytest.approx([4 * 2 + 4 * 2 + 4 * np.e] * 2)
+
+
+def test_an_array_is_not_written_into_a_variable():
+    variable = keras.Variable([1.0, 2.0])
+    with pytest.raises(TypeError, match="operand type"):
+        np.add([1.0, 1.0], [1.0, 1.0], out=variable)
+    np.testing.assert_array_equal(np.float32(2) * variable, [2, 4])
+    np.testing.assert_array_equal(np.concatenate([variable, [3.0]]), [1, 2, 3])
