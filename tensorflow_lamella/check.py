@@ -47,8 +47,10 @@ def problems(source: str) -> list[Problem]:
     names.visit(tree)
     found = [p for path, line in names.imported for p in _import_problem(path, line)]
     absent = tuple(f"{p.name}." for p in found)
+    own = tuple(f"{name}." for name in names.own)
     for path, line, call in names.used:
-        if not path.startswith(absent):  # told where it is imported
+        # what is absent was told where it is imported
+        if not path.startswith((*absent, *own)) and path not in names.own:
             found.extend(_problem(path, line, call))
     first: dict[str, Problem] = {}
     for problem in sorted(set(found)):
@@ -70,6 +72,8 @@ class _Names(ast.NodeVisitor):
         self.stands_for: dict[str, str] = {}
         self.imported: list[tuple[str, int]] = []
         self.used: list[tuple[str, int, ast.Call | None]] = []
+        self.own: set[str] = set()
+        """Names that the program gives to a module itself: `tf.model = keras.Sequential()`."""
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -91,7 +95,13 @@ class _Names(ast.NodeVisitor):
         path = self._path(node.value)
         if path and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             self.stands_for[node.targets[0].id] = path
-        self.generic_visit(node)
+        self.visit(node.value)
+        for target in node.targets:
+            own = self._path(target) if isinstance(target, ast.Attribute) else None
+            if own:
+                self.own.add(own)
+            else:
+                self.visit(target)
 
     def visit_Call(self, node: ast.Call) -> None:
         path = self._path(node.func)

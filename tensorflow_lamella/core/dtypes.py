@@ -100,12 +100,20 @@ _dtypes["string"] = DType("string", object)
 _by_numpy = {d.dtype: d for d in _dtypes.values()}
 _by_python = {float: "float32", int: "int32", bool: "bool", complex: "complex128",
               str: "string", bytes: "string"}  # fmt: skip
+_NUMBERS = {
+    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string",
+    8: "complex64", 9: "int64", 10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128",
+    19: "float16", 22: "uint32", 23: "uint64",
+}  # fmt: skip
+"""The numbers of TensorFlow's dtypes: `tf.zeros(3, 1)` is of float32."""
 
 
 def as_dtype(spec: Any) -> DType:
-    """The DType of a DType, a name, a NumPy dtype or a Python type; TypeError for others."""
+    """The DType of a DType, a name, a number, a NumPy dtype or a Python type; else a TypeError."""
     if isinstance(spec, DType):
         return spec
+    if type(spec) is int and spec in _NUMBERS:
+        return _dtypes[_NUMBERS[spec]]
     if isinstance(spec, type) and spec in _by_python:
         spec = _by_python[spec]
     if isinstance(spec, str):

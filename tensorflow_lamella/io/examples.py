@@ -88,6 +88,8 @@ class Feature:
                 return pb.chunk(values.field, values.encode())
         return b""
 
+    SerializeToString = encode
+
 
 @export("train.Features")
 class Features:

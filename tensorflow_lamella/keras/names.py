@@ -21,7 +21,10 @@ PREFIXES = {
 }
 """Packages that are Keras itself under another name."""
 
-PARENTS = ("tensorflow.python", "tensorflow_core", "tensorflow_core.python")
+PARENTS = (
+    "tensorflow.python", "tensorflow_core", "tensorflow_core.python",
+    "tensorflow.contrib.keras.api", "tensorflow.contrib.keras.python",
+)  # fmt: skip
 """Packages of TensorFlow's sources: their names are those of `tensorflow`."""
 
 _LAYERS = ("keras.layers",)

@@ -187,3 +187,28 @@ def register_tensor_conversion_function(base_type: Any, conversion_func: Any,
                                         priority: int = 100) -> None:  # fmt: skip
     """Refused: give your class `__array__`."""
     raise unsupported("tf.register_tensor_conversion_function", "give the class `__array__`")
+
+
+# -- tf.compat: text and bytes -------------------------------------------------------------------
+
+
+@export("compat.as_bytes")
+def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
+    """Text as bytes; bytes as they are."""
+    if isinstance(bytes_or_text, (bytes, bytearray)):
+        return bytes(bytes_or_text)
+    if isinstance(bytes_or_text, str):
+        return bytes_or_text.encode(encoding)
+    raise TypeError(f"Expected binary or unicode string, got {bytes_or_text!r}")
+
+
+@export("compat.as_text", "compat.as_str")
+def as_text(bytes_or_text: Any, encoding: str = "utf-8") -> str:
+    """Bytes as text; text as it is."""
+    return as_bytes(bytes_or_text, encoding).decode(encoding)
+
+
+@export("compat.as_str_any")
+def as_str_any(value: Any, encoding: str = "utf-8") -> str:
+    """Bytes as text, everything else as `str` shows it."""
+    return as_text(value, encoding) if isinstance(value, bytes) else str(value)

@@ -22,18 +22,28 @@ def draw_in_memory() -> None:
     os.environ.setdefault("MPLBACKEND", BACKEND)
 
 
-def adjust(matplotlib: Any) -> None:
-    """Without a display `matplotlib.use("TkAgg")` keeps the backend that needs none."""
+def adjust(module: Any) -> None:
+    """Called with matplotlib and matplotlib.backend_bases when one has been imported.
+
+    Without a display `matplotlib.use("TkAgg")` keeps the backend that needs none, and nobody waits
+    for keys and clicks: `plt.waitforbuttonpress()`, `plt.ginput()` and `plt.pause()` return.
+    """
     if has_display():
         return
-    plain = matplotlib.use
+    if module.__name__ == "matplotlib":
+        module.use = _without_windows(module.use)
+    else:
+        module.FigureCanvasBase.start_event_loop = lambda self, timeout=0: None
+
+
+def _without_windows(plain: Any) -> Any:
 
     @functools.wraps(plain)
     def use(backend: str, **options: Any) -> None:
         windows = str(backend).lower() in _WINDOWS
         plain(BACKEND if windows else backend, **options)
 
-    matplotlib.use = use
+    return use
 
 
 _WINDOWS = frozenset(

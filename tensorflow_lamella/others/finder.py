@@ -32,6 +32,7 @@ ADJUSTED = {
     "pandas": f"{HERE}.pandas_old",
     "sklearn.preprocessing": f"{HERE}.sklearn_imputer",
     "matplotlib": f"{HERE}.figures",
+    "matplotlib.backend_bases": f"{HERE}.figures",
     "matplotlib.figure": f"{HERE}.figures_old",
     "matplotlib.style": f"{HERE}.figures_old",
 }

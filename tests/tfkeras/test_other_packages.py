@@ -221,3 +221,15 @@ def test_axes_and_styles_of_matplotlib_until_3_6(run):
         print(axes.name, figure.gca() is axes, figure.gca(projection="3d") is axes)
     """)
     assert out == "3d True True\n"
+
+
+def test_nobody_waits_for_keys_without_a_display(run):
+    """Tutorials end in plt.waitforbuttonpress(), and plt.pause(1) between their steps."""
+    pytest.importorskip("matplotlib")
+    out = run("""
+        import time
+        import matplotlib.pyplot as plt
+        plt.plot([1]); start = time.time()
+        plt.pause(60); plt.waitforbuttonpress(); print(plt.ginput(2), time.time() - start < 50)
+    """)
+    assert out == "[] True\n"

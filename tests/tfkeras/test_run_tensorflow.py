@@ -159,6 +159,31 @@ def test_check_of_what_is_supported(run):
     assert "nothing unsupported found" in out
 
 
+def test_check_of_names_that_the_program_gives_to_tensorflow(run):
+    """A course keeps its model in `tf.model`."""
+    program = """
+        import tensorflow as tf
+        from tensorflow.contrib.keras.api.keras.layers import Dense
+        tf.model = tf.keras.Sequential([Dense(1)])
+        tf.model.compile("sgd", "mse")
+        print(tf.model.built)
+    """
+    assert "nothing unsupported found" in run(program, command="check")
+    assert run(program) == "False\n"
+
+
+def test_get_file_of_mnist(run, tmp_path):
+    """tf.keras.utils.get_file('mnist.npz', url): the file that comes with Lamella is put there."""
+    out = run(f"""
+        import numpy as np
+        import tensorflow as tf
+        path = tf.keras.utils.get_file('mnist.npz', 'https://0.0.0.0/', cache_dir='{tmp_path}')
+        with np.load(path) as data:
+            print(data['x_train'].shape, data['y_test'][:3], path.startswith('{tmp_path}'))
+    """)
+    assert out == "(60000, 28, 28) [7 2 1] True\n"
+
+
 # -- MNIST as TensorFlow 1 loaded it ------------------------------------------------------------
 
 INPUT_DATA = "from tensorflow.examples.tutorials.mnist import input_data\nimport numpy as np\n"

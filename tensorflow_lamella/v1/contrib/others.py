@@ -159,7 +159,6 @@ _absent(
     "seq2seq.BahdanauAttention",
     "seq2seq.AttentionWrapper",
     "legacy_seq2seq.embedding_attention_seq2seq",
-    "legacy_seq2seq.basic_rnn_seq2seq",
 )
 _absent(
     "use tf.estimator.Estimator with a model function, or Keras",

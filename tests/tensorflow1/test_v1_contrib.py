@@ -1,0 +1,78 @@
+"""Parts of tf.contrib and of TensorFlow's corners that public programs take, as they take them."""
+
+import numpy as np
+
+
+def test_vocabulary_processor(tf, tmp_path):
+    """Spam filters and bags of words in cookbooks: rows of word numbers, kept in a file."""
+    learn = tf.contrib.learn
+    processor = learn.preprocessing.VocabularyProcessor(4, min_frequency=1)
+    rows = np.array(list(processor.fit_transform(["the cat the dog", "the end of the cat"])))
+    assert rows.dtype == np.int64
+    assert rows.tolist() == [[1, 2, 1, 0], [1, 0, 0, 1]]
+    assert len(processor.vocabulary_) == 3
+    processor.save(str(tmp_path / "vocab"))
+    again = learn.preprocessing.VocabularyProcessor.restore(str(tmp_path / "vocab"))
+    assert next(again.transform(["cat unseen the"])).tolist() == [2, 0, 1, 0]
+    assert list(again.reverse([[1, 2, 0]])) == ["the cat <UNK>"]
+
+
+def test_vocabulary_processor_without_a_least_frequency(tf):
+    processor = tf.contrib.learn.preprocessing.VocabularyProcessor(3)
+    assert [r.tolist() for r in processor.fit_transform(["b a", "it's well-known a b"])] == [
+        [1, 2, 0],
+        [3, 4, 2],
+    ]
+
+
+def test_rnn_decoder_feeds_its_outputs_back(tf):
+    """Shakespeare generators: training gives the inputs, sampling a loop_function."""
+    cell = tf.contrib.rnn.BasicLSTMCell(4)
+    steps = [tf.ones([5, 4])] * 3
+    outputs, state = tf.contrib.legacy_seq2seq.rnn_decoder(
+        steps, cell.zero_state(5, "float32"), cell
+    )
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+        doubled, _ = tf.contrib.legacy_seq2seq.rnn_decoder(
+            steps, cell.zero_state(5, "float32"), cell, loop_function=lambda prev, i: prev * 0 + 1
+        )
+    assert [v.op.name for v in tf.trainable_variables()] == [
+        "rnn_decoder/basic_lstm_cell/kernel",
+        "rnn_decoder/basic_lstm_cell/bias",
+    ]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        given, own, last = session.run([outputs, doubled, state.h])
+    np.testing.assert_allclose(given, own)
+    np.testing.assert_array_equal(given[-1], last)
+
+
+def test_sequence_to_sequence_of_basic_cells(tf):
+    cell = tf.nn.rnn_cell.GRUCell(3)
+    steps = [tf.ones([2, 3])] * 4
+    outputs, state = tf.contrib.legacy_seq2seq.basic_rnn_seq2seq(steps, steps[:2], cell)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        out, last = session.run([outputs, state])
+    assert np.shape(out) == (2, 2, 3)
+    assert np.abs(last).max() > 0
+
+
+def test_numbers_of_dtypes(tf):
+    """tf.zeros(1, 1) where (1, 1) was meant: the second 1 is DT_FLOAT."""
+    assert tf.zeros(1, 1).dtype == tf.float32
+    assert tf.as_dtype(9) == tf.int64
+
+
+def test_text_and_bytes(tf):
+    """word2vec tutorials: tf.compat.as_str(f.read(name)).split()."""
+    assert tf.compat.as_str(b"a b").split() == ["a", "b"]
+    assert tf.compat.as_bytes("x") == tf.compat.as_bytes(b"x") == b"x"
+    assert tf.compat.as_text("x") == "x"
+    assert tf.compat.as_str_any(3) == "3"
+
+
+def test_a_feature_as_a_message(tf):
+    """The guide of TFRecords prints _int64_feature(3).SerializeToString()."""
+    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))
+    assert feature.SerializeToString() == b"\x1a\x03\n\x01\x03"
