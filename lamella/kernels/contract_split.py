@@ -20,6 +20,8 @@ FEW_READERS = 2
 ELEMENT_FLOPS = 16
 #: A second kernel that adds the parts of a split sum is worth this many bytes.
 COMBINE_BYTES = 2 << 20
+#: Weights of which a stretch stays with a thread are so many times as large as the results.
+WEIGHTS = 8
 #: Bytes of the parts of a split sum.
 PART_BYTES = 16 << 20
 #: A split sum has at least so many steps in each part.
@@ -78,28 +80,29 @@ class Split:
         work = max(self.work, ELEMENT_FLOPS * self.loops.out_size)
         wanted = max(1, min(MAX_CHUNKS, work // CHUNK_FLOPS))
         counts: dict[str, int] = {}
+        first = self._outermost_of_weights()
         while 2 * self._chunks(counts) <= wanted:
-            able = [(x != self._lasting, self._again(x, counts), -self._reach(x), x)
+            able = [(not counts and x != first, self._again(x, counts), -self._reach(x), x)
                     for x in self.loops.extents if self._can(x, counts)]  # fmt: skip
             if not able:
                 break
             axis = min(able)[-1]
             counts[axis] = 2 * counts.get(axis, 1)
-        first = sorted(counts, key=lambda x: not self.loops.summed(x))
-        self.grid = {x: self._block(x, counts[x]) for x in first}
+        self.grid = {x: self._block(x, n) for x, n in counts.items()}
 
     # ------------------------------------------------------------------------------- the grid
 
-    @property
-    def _lasting(self) -> str | None:
-        """The last axis of a result that is larger than both operands: the gradient of weights.
+    def _outermost_of_weights(self) -> str | None:
+        """The outermost axis of an array that is much larger than the one that lacks this axis.
 
-        The products that read the weights divide them along it too, so that each thread keeps its
-        own part of them in its cache, from step to step. Larger weights are divided along sums.
+        The products with the weights of a small batch, and their update, are divided along it
+        first: each thread keeps one stretch of them in its cache, from step to step.
         """
-        loops, nbytes = self.loops, self.loops.out_size * self.itemsize
-        largest = all(nbytes > self._bytes(op.access.strides) for op in loops.operands)
-        return self.tile.lane if largest and nbytes <= COMBINE_BYTES else None
+        arrays = [*(op.access for op in self.loops.operands), self.loops.out]
+        largest = max(arrays, key=lambda x: self._bytes(x.strides))
+        axis = max(self.loops.extents, key=lambda x: largest[x])
+        lacking = sum(self._bytes(x.strides) for x in arrays if not x[axis])
+        return axis if self._bytes(largest.strides) >= WEIGHTS * lacking else None
 
     def _unit(self, axis: str) -> int:
         return max(self.loops.blocked.get(axis, 1), self.tile.unit(axis))
