@@ -149,31 +149,33 @@ def _equalize_in_a_trace(equalization: Any) -> None:
 
 
 def _keep_directions(bidirectional: Any) -> None:
-    """Both directions in one loop, which takes masks too; not where the forward layer itself goes
-    backwards, which Keras forgets."""
+    """Both directions in one loop: Keras forgets that the forward layer may itself go backwards,
+    and that a mask need not hinder."""
     cls = bidirectional.Bidirectional
     for name in ("_can_attempt_fused_lstm", "_can_attempt_fused_gru"):
-        setattr(cls, name, _if_alike(getattr(cls, name)))
+        setattr(cls, name, _unless_backwards(getattr(cls, name)))
     plain = cls.call
 
     @functools.wraps(plain)
     def call(self: Any, sequences: Any, initial_state: Any = None, mask: Any = None,
              training: Any = None) -> Any:  # fmt: skip
+        layers = self.forward_layer, self.backward_layer
+        zeros = [getattr(x, "zero_output_for_mask", None) for x in layers]
+        ours = zeros[0] == zeros[1] and (
+            self._can_attempt_fused_lstm(None, initial_state)
+            or self._can_attempt_fused_gru(None, initial_state)
+        )
         rnn = importlib.import_module(f"{PACKAGE}.rnn")
-        zeros = getattr(self.forward_layer, "zero_output_for_mask", None)
-        with rnn.masked_directions(mask, zeros):
-            return plain(self, sequences, initial_state, mask, training)
+        with rnn.masked_directions(mask if ours else None, zeros[0]):
+            return plain(self, sequences, initial_state, None if ours else mask, training)
 
     cls.call = call
 
 
-def _if_alike(plain: Callable[..., bool]) -> Callable[..., bool]:
+def _unless_backwards(plain: Callable[..., bool]) -> Callable[..., bool]:
     @functools.wraps(plain)
-    def can_attempt(self: Any, mask: Any, initial_state: Any = None) -> bool:
-        forward, backward = self.forward_layer, self.backward_layer
-        zeros = [getattr(x, "zero_output_for_mask", None) for x in (forward, backward)]
-        alike = mask is None or zeros[0] == zeros[1]
-        return alike and not forward.go_backwards and plain(self, None, initial_state)
+    def can_attempt(self: Any, *args: Any, **kwargs: Any) -> bool:
+        return not self.forward_layer.go_backwards and plain(self, *args, **kwargs)
 
     return can_attempt
 
