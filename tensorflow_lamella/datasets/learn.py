@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.request import urlretrieve
 
 import numpy as np
 
@@ -83,3 +84,22 @@ def load_dataset(name: str, size: str = "small") -> Any:
             f"read a file of your own, for instance {Path(name + '.csv')} with load_csv_with_header"
         )
     return _DATASETS[name]()
+
+
+@export(*(f"{place}.maybe_download" for place in _BASE), version=1)
+def maybe_download(filename: str, work_directory: str, source_url: str) -> str:
+    """The path of a file in a folder, which is fetched if it is not there.
+
+    Raises FileNotFoundError with what to put where if it cannot be fetched.
+    """
+    place = Path(work_directory, filename)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            urlretrieve(source_url, place)
+        except OSError as error:
+            raise FileNotFoundError(
+                f"{source_url} could not be downloaded, and {place} is not there. Fetch the file "
+                f"where there is a connection and put it at {place}"
+            ) from error
+    return str(place)

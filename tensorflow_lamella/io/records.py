@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -72,7 +73,8 @@ class TFRecordWriter:
     """Writes records to a file; use it with `with`."""
 
     def __init__(self, path: Any, options: Any = None) -> None:
-        self._file = open(path_of(path), "wb")  # noqa: SIM115 - closed by close()
+        # "x.tfrecords/" is a file for TensorFlow
+        self._file = open(os.path.normpath(path_of(path)), "wb")  # noqa: SIM115 - closed by close()
 
     def write(self, record: Any) -> None:
         """Append one record, a string."""

@@ -22,6 +22,7 @@ from tensorflow_lamella.keras import (
     models,
     old_files,
     optimizers,
+    pictures,
     saving,
     symbolic,
     weights,
@@ -57,6 +58,7 @@ def build() -> None:
     saving.install()
     old_files.install()
     downloads.install()
+    pictures.install()
     weights.install()
     _methods(keras)
     _arguments(keras)

@@ -1,6 +1,7 @@
 """Parts of tf.contrib and of TensorFlow's corners that public programs take, as they take them."""
 
 import numpy as np
+import pytest
 
 
 def test_vocabulary_processor(tf, tmp_path):
@@ -76,3 +77,27 @@ def test_a_feature_as_a_message(tf):
     """The guide of TFRecords prints _int64_feature(3).SerializeToString()."""
     feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))
     assert feature.SerializeToString() == b"\x1a\x03\n\x01\x03"
+
+
+def test_maybe_download(tf, tmp_path):
+    """Deep dream of a course: the file of the model lies in a folder, or it is said where to."""
+    base = tf.contrib.learn.python.learn.datasets.base
+    (tmp_path / "here.zip").write_bytes(b"x")
+    assert base.maybe_download("here.zip", str(tmp_path), "") == str(tmp_path / "here.zip")
+    source = (tmp_path / "not_there").as_uri()
+    with pytest.raises(FileNotFoundError, match=r"put it at .*model\.zip"):
+        base.maybe_download("model.zip", str(tmp_path / "new"), source)
+
+
+def test_records_of_a_path_that_ends_as_a_folder(tf, tmp_path):
+    """A Chinese book writes "./data/test.tfrecords/" and reads it without the slash."""
+    with tf.python_io.TFRecordWriter(f"{tmp_path}/test.tfrecords/") as writer:
+        writer.write(b"one")
+    assert list(tf.python_io.tf_record_iterator(f"{tmp_path}/test.tfrecords")) == [b"one"]
+
+
+def test_switches_of_control_flow(tf):
+    """Guides of 2019: control_flow_util.ENABLE_CONTROL_FLOW_V2 = True."""
+    from tensorflow.python.ops import control_flow_util
+
+    control_flow_util.ENABLE_CONTROL_FLOW_V2 = True

@@ -34,6 +34,14 @@ CASES = [
         x = keras.Input((1,))
         assert keras.Model(x, keras.layers.Dropout(0.5)(x, True))(ones).shape == ones.shape
     """),
+    ("plot_model without Graphviz", "tutorials draw the model, and then train it", """
+        import io, keras.src.utils.model_visualization as drawing
+        from keras.utils.vis_utils import plot_model
+        drawing.check_pydot = lambda: False
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            assert plot_model(small('mse'), to_file='model.png') is None
+        assert 'pip install pydot' in told.getvalue() and not os.path.exists('model.png')
+    """),
     ("slice_X", "Keras 1: from keras.engine.training import slice_X, in addition_rnn.py", """
         from keras.engine.training import slice_X
         assert slice_X([ones, ones], 6)[1].shape == slice_X(ones, [1, 3]).shape == (2, 1)
