@@ -82,6 +82,8 @@ class Function:
         if eagerly() or self._in_python:
             return self.python_function(*args, **kwargs)
         if self.input_signature is not None:
+            if len(args) == len(self.input_signature) + 1:  # a method, called through its class
+                return self.__get__(args[0])(*args[1:], **kwargs)
             args, kwargs = self._as_declared(args, kwargs)
         if is_building() or state.graph() is not None:
             return self._body(*args, **kwargs)

@@ -263,6 +263,25 @@ def test_known_strings_are_printed_by_compiled_functions(tf, capsys):
     assert capsys.readouterr().err == "====x 1 ab\n"
 
 
+def test_the_call_of_a_model_with_a_signature(tf):
+    """Books put @tf.function(input_signature=[...]) on call, which leaves out self."""
+    import keras
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1, kernel_initializer="ones")
+
+        @tf.function(input_signature=[tf.TensorSpec(shape=[None, 2], dtype=tf.float32)])
+        def call(self, x):
+            return self.dense(x)
+
+    net = Net()
+    assert net(tf.ones((3, 2))).numpy().tolist() == [[2.0]] * 3
+    net.compile("sgd", "mse")
+    assert net.fit(tf.ones((4, 2)), tf.ones((4, 1)), verbose=0).history["loss"] == [1.0]
+
+
 def test_asking_for_numbers_names_the_line(tf):
     @tf.function
     def f(x):
