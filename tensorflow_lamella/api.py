@@ -7,7 +7,7 @@ errors
 core.function core.shape core.spec core.tape core.tensor core.variable
 data.dataset data.sources data.csv_batches
 ops.activations ops.construct ops.control ops.convolution ops.elementwise ops.indexing ops.layout
-ops.linalg ops.program ops.random ops.reduce
+ops.linalg ops.program ops.random ops.reduce ops.ragged ops.sparse
 ops.image ops.color ops.strings ops.signal ops.debugging ops.lookup ops.testing ops.config ops.nest
 core.module
 io.audio io.files io.images io.records io.examples

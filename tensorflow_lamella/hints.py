@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 HINTS = {
-    "ragged": "pad the rows to one length: Dataset.padded_batch, or a mask (tf.sequence_mask)",
-    "RaggedTensor": "pad the rows to one length: Dataset.padded_batch, or a mask",
-    "RaggedTensorSpec": "pad the rows to one length: Dataset.padded_batch, or a mask",
-    "sparse": "use dense tensors: tf.scatter_nd makes one of indices and values",
-    "SparseTensor": "use dense tensors: tf.scatter_nd makes one of indices and values",
+    "ragged": "rt.to_tensor() gives a dense tensor, for which there is everything",
+    "sparse": "tf.sparse.to_dense gives a dense tensor, for which there is everything",
     "raw_ops": "use the function of the same name in tf or tf.math",
     "saved_model": "model.save('model.keras') keeps a Keras model, tf.train.Checkpoint the "
     "variables of anything",

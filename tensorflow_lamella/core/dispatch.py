@@ -58,8 +58,9 @@ class Op:
         graph = state.graph()
         if graph is not None:
             return graph.record(self, args, kwargs)
-        if _symbolic is not None and _symbolic.holds((*args, *kwargs.values())):
-            return _symbolic.call(self, args, kwargs)
+        handler = handler_of((*args, *kwargs.values()))
+        if handler is not None:
+            return handler.call(self, args, kwargs)
         return wrap(self.compute(*args, **kwargs))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -124,13 +125,24 @@ class Op:
 
 
 _KINDS = ("Array", "Arrays", "T", "Ts")
-_symbolic: Any = None
+_handlers: list[Any] = []
 
 
-def set_symbolic(handler: Any) -> None:
-    """Calls with Keras's symbolic tensors go to `handler.call` where `handler.holds` says so."""
-    global _symbolic
-    _symbolic = handler
+def add_handler(handler: Any) -> None:
+    """Calls with tensors that are no arrays go to `handler.call` where `handler.holds` says so.
+
+    Keras's symbolic tensors and ragged tensors are such. Adding one again is harmless.
+    """
+    if handler not in _handlers:
+        _handlers.append(handler)
+
+
+def handler_of(values: tuple[Any, ...]) -> Any:
+    """Who takes a call with these arguments; None where all are arrays or become arrays."""
+    for handler in _handlers:
+        if handler.holds(values):
+            return handler
+    return None
 
 
 def op(*names: str, version: int = 2) -> Callable[[Callable[..., Any]], Op]:

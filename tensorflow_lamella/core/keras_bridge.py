@@ -24,8 +24,9 @@ from lamella.frontend.tracer import Tracer
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.autograph import converted
 from tensorflow_lamella.core.convert import raw
-from tensorflow_lamella.core.dispatch import Op, set_symbolic, wrap
+from tensorflow_lamella.core.dispatch import Op, add_handler, wrap
 from tensorflow_lamella.core.tensor import Tensor
+from tensorflow_lamella.errors import unsupported
 
 
 def arrays_in(x: Any) -> Any:
@@ -48,11 +49,21 @@ def outward(f: Callable[..., Any]) -> Callable[..., Any]:
         node = NotImplemented if graph is None else graph.keras(f, args, kwargs)
         if node is not NotImplemented:
             return node
+        if len(args) > 1 and hasattr(args[1], "with_flat_values"):
+            return _of_ragged(wrapped, *args, **kwargs)
         out = f(*(arrays_in(x) for x in args), **{k: arrays_in(v) for k, v in kwargs.items()})
         return wrap(out)
 
     wrapped.outward = f  # type: ignore[attr-defined]
     return wrapped
+
+
+def _of_ragged(f: Callable[..., Any], layer: Any, rows: Any, *args: Any, **kwargs: Any) -> Any:
+    """A layer on a ragged tensor: those that look up each element by itself take one."""
+    if type(layer).__name__ not in ("StringLookup", "IntegerLookup", "Hashing", "Discretization"):
+        raise unsupported(f"{type(layer).__name__} on a ragged tensor",
+                          "give it rows of one length: rt.to_tensor()")  # fmt: skip
+    return rows.with_flat_values(f(layer, rows.flat_values, *args, **kwargs))
 
 
 def _inward(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +95,7 @@ _OUTWARD: dict[type, tuple[str, ...]] = {
 
 def connect() -> None:
     """Make Keras's classes take and give Tensors from now on. Calling it again is harmless."""
-    set_symbolic(Symbolic)
+    add_handler(Symbolic)
     keras_lamella.src.tensor.Tensor.numpy = lambda self: np.asarray(
         self
     )  # what keras.ops and keras.losses return

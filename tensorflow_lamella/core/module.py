@@ -13,8 +13,7 @@ from tensorflow_lamella.core.dispatch import wrap
 from tensorflow_lamella.core.dtypes import numpy_dtype
 from tensorflow_lamella.core.shape import sizes
 from tensorflow_lamella.core.tensor import Tensor
-from tensorflow_lamella.errors import unsupported
-from tensorflow_lamella.names import export, put
+from tensorflow_lamella.names import export
 from tensorflow_lamella.ops.random import normal, uniform
 
 
@@ -186,18 +185,3 @@ class IndexedSlices:
 
     def __init__(self, values: Any, indices: Any, dense_shape: Any = None) -> None:
         self.values, self.indices, self.dense_shape = values, indices, dense_shape
-
-
-def _refused(name: str, instead: str) -> type:
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        raise unsupported(f"tf.{name}", instead)
-
-    about = {"__init__": __init__, "__doc__": "Not supported.", "unsupported": True}
-    made = type(name.rpartition(".")[2], (), about)
-    put(made, name)
-    return made
-
-
-SparseTensor = _refused("sparse.SparseTensor", "use a dense tensor (tf.scatter_nd makes one)")
-put(SparseTensor, "SparseTensor")
-RaggedTensor = _refused("RaggedTensor", "pad the rows to one length (dataset.padded_batch)")

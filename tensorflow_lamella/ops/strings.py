@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorflow_lamella import names
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dispatch import Array, Arrays, op
@@ -175,37 +176,54 @@ def words(s: bytes, sep: Any) -> list[bytes]:
 
 @op("strings.split")
 def split(input: Array, sep: Any = None, maxsplit: int = -1) -> Any:
-    """The words of one string; of several strings, if they have equally many."""
-    if input.ndim == 0:
-        return to_array(words(input.item(), sep)) if words(input.item(), sep) else _none()
-    rows = [words(s, sep) for s in input.reshape(-1)]
-    if len({len(r) for r in rows}) > 1:
-        raise unsupported("tf.strings.split of strings with different numbers of words",
-                          "split them one by one, or with Python's str.split")  # fmt: skip
-    return np.reshape(to_array(rows), (*input.shape, -1))
-
-
-def _none() -> np.ndarray:
-    return np.empty(0, object)
+    """The words of one string; of several strings a ragged tensor."""
+    return _parts(input, lambda s: words(s, sep))
 
 
 @op("strings.bytes_split")
 def bytes_split(input: Array) -> Any:
-    return to_array([bytes([c]) for c in input.item()]) if input.item() else _none()
+    return _parts(input, lambda s: [bytes([c]) for c in s])
 
 
 @op("strings.unicode_split")
 def unicode_split(input: Array, input_encoding: str, errors: str = "replace",
                   replacement_char: int = 65533) -> Any:  # fmt: skip
-    text = input.item().decode(input_encoding, errors)
-    return to_array(list(text)) if text else _none()
+    return _parts(input, lambda s: list(s.decode(input_encoding, errors)))
 
 
 @op("strings.unicode_decode")
 def unicode_decode(input: Array, input_encoding: str, errors: str = "replace",
                    replacement_char: int = 65533,
                    replace_control_characters: bool = False) -> Any:  # fmt: skip
-    return np.array([ord(c) for c in input.item().decode(input_encoding, errors)], np.int32)
+    return _parts(input, lambda s: list(map(ord, s.decode(input_encoding, errors))), np.int32)
+
+
+def _parts(input: np.ndarray, f: Callable[[bytes], list[Any]], dtype: Any = object) -> Any:
+    """`f` of a string as an array; of several strings a row for each."""
+    if input.ndim == 0:
+        return _array(f(input.item()), dtype)
+    rows = [f(s) for s in input.reshape(-1)]
+    flat = _array([part for row in rows for part in row], dtype)
+    out = names.get("RaggedTensor").from_row_lengths(flat, [len(row) for row in rows])
+    for size in input.shape[:0:-1]:
+        out = names.get("RaggedTensor").from_row_lengths(out, [size] * (len(out) // size))
+    return out
+
+
+def _array(parts: list[Any], dtype: Any) -> np.ndarray:
+    return to_array(parts) if parts and dtype is object else np.array(parts, dtype)
+
+
+@op("_split_evenly")
+def split_evenly(input: Array, sep: Any = None) -> Any:
+    """`strings.split` in a graph: of several strings, if they have equally many words."""
+    if input.ndim == 0:
+        return _array(words(input.item(), sep), object)
+    rows = [words(s, sep) for s in input.reshape(-1)]
+    if len({len(r) for r in rows}) > 1:
+        raise unsupported("tf.strings.split of strings with different numbers of words in a graph",
+                          "split them one by one, or with Python's str.split")  # fmt: skip
+    return np.reshape(to_array(rows), (*input.shape, -1))
 
 
 @op("strings.unicode_encode")

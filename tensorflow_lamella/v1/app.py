@@ -368,17 +368,6 @@ _absent("everything runs in one process: leave it out",
         "train.Server", "train.ClusterSpec", "train.replica_device_setter", "train.Supervisor",
         "train.SyncReplicasOptimizer", "train.SessionManager", "train.Scaffold")  # fmt: skip
 _absent(
-    "use tf.while_loop, tf.map_fn or tf.scan on dense tensors",
-    "SparseTensor",
-    "SparseTensorValue",
-    "sparse_tensor_dense_matmul",
-    "sparse_add",
-    "sparse_reduce_sum",
-    "sparse_tensor_to_dense",
-    "sparse_concat",
-    "IndexedSlices",
-)
-_absent(
     "use tf.train.Saver to save, and Python to build the graph",
     "contrib.quantize",
     "contrib.lite.TFLiteConverter",

@@ -6,7 +6,6 @@ from typing import Any
 
 from tensorflow_lamella.core.dtypes import numpy_dtype
 from tensorflow_lamella.core.shape import TensorShape
-from tensorflow_lamella.errors import unsupported
 from tensorflow_lamella.names import export, get
 from tensorflow_lamella.v1.graph import make_operation
 from tensorflow_lamella.v1.mode import need_graph
@@ -38,9 +37,3 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     op.attributes["types"] = [(t.dtype.dtype, t.known_shape)]
     t.worlds.clear()
     return t
-
-
-@export("sparse_placeholder", version=1)
-def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Any:
-    """An error: there are no sparse tensors."""
-    raise unsupported("tf.sparse_placeholder", "feed a dense array to a tf.placeholder")

@@ -436,12 +436,3 @@ def _in_order(labels: Any, inputs: Any) -> tuple[Any, Any]:
     if labels.dtype.is_floating and not inputs.dtype.is_floating:
         return inputs, labels
     return labels, inputs
-
-
-@export("nn.ctc_loss", version=1)
-def ctc_loss(*args: Any, **kwargs: Any) -> Any:
-    """An error: its labels are sparse tensors."""
-    raise unsupported(
-        "tf.nn.ctc_loss with sparse labels",
-        "use keras.ops.ctc_loss(target, output, target_length, output_length)",
-    )

@@ -24,8 +24,9 @@ class Recorder:
 
     def record(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A node for `op(*args, **kwargs)`; its tensors in the structure of the op's result."""
-        if dispatch._symbolic is not None and dispatch._symbolic.holds(args):
-            return dispatch._symbolic.call(op, args, kwargs)
+        handler = dispatch.handler_of(args)
+        if handler is not None:
+            return handler.call(op, args, kwargs)
         replacement = REPLACED.get(op.names[0])
         if replacement is not None:
             return replacement(*args, **kwargs)
