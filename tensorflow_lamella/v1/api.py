@@ -7,8 +7,8 @@ graph session variables variable_scope inputs recorder random gradients control_
 functions internal checks image nn sparse rnn_cell rnn layers losses metrics initializers
 python_ops app mode
 summary datasets train.optimizers train.schedules train.saver train.monitored
-contrib.framework contrib.layers contrib.others contrib.projector contrib.legacy_seq2seq
-contrib.vocabulary estimator
+contrib.framework contrib.layers contrib.others contrib.projector contrib.factorization
+contrib.legacy_seq2seq contrib.vocabulary estimator
 """.split()
 
 for _part in PARTS:

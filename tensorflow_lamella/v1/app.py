@@ -24,6 +24,7 @@ class Flags:
         self.__dict__["_defined"] = {}
         self.__dict__["_values"] = {}
         self.__dict__["_parsed"] = False
+        self.__dict__["_checks"] = []
 
     def _define(self, name: str, default: Any, parse: Callable[[str], Any], text: Any) -> None:
         self._defined[name] = (default, parse, text)
@@ -38,14 +39,22 @@ class Flags:
                 "default": default,
                 "help": str(text or "").replace("%", "%%"),
             }
+            if isinstance(default, list):  # given several times, or a list in one word
+                options["action"] = "append" if parse in _ONE_EACH else "store"
+                options["default"] = None
             if parse is _boolean:
                 parser.add_argument(f"--{name}", type=parse, nargs="?", const=True, **options)
                 parser.add_argument(f"--no{name}", dest=name, action="store_false", default=default)
             else:
                 parser.add_argument(f"--{name}", type=parse, **options)
         found, rest = parser.parse_known_args([_dashes(a) for a in arguments])
-        self.__dict__["_values"] = vars(found)
+        given = {k: self._defined[k][0] if v is None else v for k, v in vars(found).items()}
+        self.__dict__["_values"] = given
         self.__dict__["_parsed"] = True
+        for name, check, message in self._checks:
+            if not check(given[name] if isinstance(name, str) else {n: given[n] for n in name}):
+                value = f"flag --{name}={given[name]}: " if isinstance(name, str) else ""
+                raise IllegalFlagValueError(f"{value}{message}")
         return rest
 
     def __call__(self, argv: list[str], known_only: bool = False) -> list[str]:
@@ -102,14 +111,26 @@ def _boolean(text: Any) -> bool:
     raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
 
 
+@export("flags.IllegalFlagValueError", "app.flags.IllegalFlagValueError", version=1)
+class IllegalFlagValueError(ValueError):
+    """A flag has a value that the program forbids."""
+
+
 FLAGS = Flags()
 for _place in _PLACES:
     put(FLAGS, f"{_place}.FLAGS", version=1)
 
 
 def _definer(name: str, parse: Callable[[str], Any]) -> None:
-    def define(flag_name: str, default_value: Any, docstring: Any = "", **unused: Any) -> None:
+    def define(flag_name: str, default_value: Any, docstring: Any = "", lower_bound: Any = None,
+               upper_bound: Any = None, **unused: Any) -> None:  # fmt: skip
         FLAGS._define(flag_name, default_value, parse, docstring)
+        if lower_bound is not None or upper_bound is not None:
+            low = -float("inf") if lower_bound is None else lower_bound
+            high = float("inf") if upper_bound is None else upper_bound
+            register_validator(
+                flag_name, lambda x: x is None or low <= x <= high, f"it is not in [{low}, {high}]"
+            )
 
     define.__name__, define.__doc__ = name, f"Define a flag: tf.flags.{name}(name, default, help)."
     export(*(f"{p}.{name}" for p in _PLACES), version=1)(define)
@@ -127,6 +148,32 @@ def define_list(name: str, default: Any, help: Any = "", **unused: Any) -> None:
     FLAGS._define(name, default, lambda text: text.split(","), help)
 
 
+def _several(name: str, parse: Callable[[str], Any]) -> None:
+    def define(flag_name: str, default: Any, help: Any = "", **unused: Any) -> None:
+        listed = default if isinstance(default, list) or default is None else [default]
+        FLAGS._define(flag_name, [] if listed is None else listed, parse, help)
+
+    define.__name__, define.__doc__ = name, "Define a flag that may be given several times: a list."
+    export(*(f"{p}.{name}" for p in _PLACES), version=1)(define)
+
+
+def _word(text: str) -> str:
+    return text
+
+
+def _integer(text: str) -> int:
+    return int(text)
+
+
+def _number(text: str) -> float:
+    return float(text)
+
+
+_ONE_EACH = (_word, _integer, _number)
+for _name, _parse in zip(("string", "integer", "float"), _ONE_EACH):
+    _several(f"DEFINE_multi_{_name}", _parse)
+
+
 @export(*(f"{p}.DEFINE_enum" for p in _PLACES), version=1)
 def define_enum(name: str, default: Any, enum_values: Any, help: Any = "", **unused: Any) -> None:
     """A flag that is one of several words."""
@@ -140,15 +187,55 @@ def define_enum(name: str, default: Any, enum_values: Any, help: Any = "", **unu
 
 
 @export(*(f"{p}.mark_flag_as_required" for p in _PLACES), version=1)
-def mark_flag_as_required(name: str, *args: Any, **kwargs: Any) -> None:
-    """Without effect: a flag that is not given keeps its default."""
+def mark_flag_as_required(flag_name: str, *args: Any) -> None:
+    """Without this flag the program does not run."""
+    register_validator(
+        flag_name, lambda value: value is not None,
+        f"Flag --{flag_name} must have a value other than None.",
+    )  # fmt: skip
+
+
+@export(*(f"{p}.mark_flags_as_required" for p in _PLACES), version=1)
+def mark_flags_as_required(flag_names: Any, *args: Any) -> None:
+    """Without these flags the program does not run."""
+    for name in flag_names:
+        mark_flag_as_required(name)
+
+
+@export(*(f"{p}.register_validator" for p in _PLACES), version=1)
+def register_validator(flag_name: str, checker: Callable[[Any], bool],
+                       message: str = "Flag validation failed", *args: Any) -> None:  # fmt: skip
+    """The flag must have a value for which `checker` is true; IllegalFlagValueError otherwise."""
+    FLAGS._checks.append((flag_name, checker, message))
+
+
+@export(*(f"{p}.register_multi_flags_validator" for p in _PLACES), version=1)
+def register_multi_flags_validator(flag_names: Any, multi_flags_checker: Callable[[Any], bool],
+                                   message: str = "Flags validation failed",
+                                   *args: Any) -> None:  # fmt: skip
+    """As register_validator, of a dict of several flags."""
+    FLAGS._checks.append((tuple(flag_names), multi_flags_checker, message))
+
+
+@export(*(f"{p}.validator" for p in _PLACES), version=1)
+def validator(flag_name: str, message: str = "Flag validation failed", *args: Any) -> Any:
+    """`@flags.validator("name")` above a function that says whether a value is good."""
+
+    def decorate(checker: Callable[[Any], bool]) -> Callable[[Any], bool]:
+        register_validator(flag_name, checker, message)
+        return checker
+
+    return decorate
 
 
 @export("app.run", version=1)
 def run(main: Any = None, argv: Any = None) -> NoReturn:
     """Read the flags, call `main(argv)` and leave the program."""
     argv = sys.argv if argv is None else argv
-    rest = FLAGS._parse(list(argv[1:]))
+    try:
+        rest = FLAGS._parse(list(argv[1:]))
+    except IllegalFlagValueError as error:
+        sys.exit(f"FATAL Flags parsing error: {error}")
     if main is None:
         main = sys.modules["__main__"].main
     sys.exit(main([argv[0], *rest]))

@@ -170,14 +170,17 @@ _absent(
     "learn.SKCompat",
     "learn.Experiment",
     "tensor_forest.random_forest.TensorForestEstimator",
-    "factorization.KMeans",
-    "factorization.KMeansClustering",
-    "factorization.GMM",
     "slim.learning.train",
     "training.train",
     "gan.gan_model",
     "crf.crf_log_likelihood",
     "crf.viterbi_decode",
+)
+_absent(
+    "use sklearn.cluster.KMeans or sklearn.mixture.GaussianMixture",
+    "factorization.KMeansClustering",
+    "factorization.GMM",
+    "factorization.gmm",
 )
 _absent("use tf.layers or Keras", "cudnn_rnn.CudnnLSTM", "cudnn_rnn.CudnnGRU",
         "distributions.Normal", "distributions.Categorical", "distributions.Bernoulli",
