@@ -170,8 +170,8 @@ def _number(text: str) -> float:
 
 
 _ONE_EACH = (_word, _integer, _number)
-for _name, _parse in zip(("string", "integer", "float"), _ONE_EACH):
-    _several(f"DEFINE_multi_{_name}", _parse)
+for _kind, _one in zip(("string", "integer", "float"), _ONE_EACH):
+    _several(f"DEFINE_multi_{_kind}", _one)
 
 
 @export(*(f"{p}.DEFINE_enum" for p in _PLACES), version=1)
