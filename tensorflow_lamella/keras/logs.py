@@ -13,10 +13,18 @@ from typing import Any
 from tensorflow_lamella.keras.era import until_2019
 
 ALIASES = {"acc": "accuracy", "accuracy": "acc", "weighted_acc": "weighted_accuracy"}
+ERRORS = {
+    "mean_absolute_error": "mae", "mean_squared_error": "mse",
+    "mean_absolute_percentage_error": "mape", "mean_squared_logarithmic_error": "msle",
+}  # fmt: skip
+"""What Keras 1 and 2.0 to 2.2 called metrics that were asked for by their short names."""
 
 
 def alias(name: str) -> str | None:
     """`val_acc` for `val_accuracy` and the other way round, `out_acc` for `out_accuracy`."""
+    for long, short in ERRORS.items():
+        if name.endswith(long):
+            return name.removesuffix(long) + short
     head, _, last = name.rpartition("_")
     if last not in ALIASES:
         return None

@@ -130,7 +130,7 @@ def _worlds(op: Any) -> Iterator[World]:
         yield USUAL[0]
         return
     yield from (*USUAL, *_RANKED) if op.ranked else USUAL
-    before = list(dict.fromkeys(t.op.settled for t in op.sources if t.op.settled.supposed))
+    before = list(dict.fromkeys(t.op.settled for t in op.sources if t.op.settled not in USUAL))
     yield from before
     for size in _sizes_met(op):
         for rank in (0, 1, 2, 4) if op.ranked else (0,):
@@ -173,8 +173,9 @@ def _shapes(shape: TensorShape, sizes: Sequence[int]) -> Iterator[Supposed]:
 
 
 def _sizes_met(op: Any) -> list[int]:
-    """The sizes that the operation and those before it meet, the nearest first."""
-    sizes: dict[int, None] = {}
+    """The sizes that the operation is given, and that those before it meet, the nearest first."""
+    given = op.arguments[0] if op.arguments else ()
+    sizes: dict[int, None] = dict.fromkeys(x for x in given if type(x) is int)
     for before in _ancestors(op):
         for t in before.sources:
             known = value(t, USUAL[0])

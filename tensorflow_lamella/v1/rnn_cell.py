@@ -172,13 +172,14 @@ class BasicLSTMCell(RNNCell):
     output_size = property(lambda self: self._num_units)
 
     def call(self, inputs: Any, state: Any) -> Any:
-        c, h = state if self._tuple else _v2("split")(state, 2, 1)
+        pair = isinstance(state, (tuple, list))  # until 1.0 one tensor of both, side by side
+        c, h = state if pair else _v2("split")(state, 2, 1)
         gates = self._linear([inputs, h], 4 * self._num_units)
         i, j, f, o = _v2("split")(gates, 4, 1)
         sigmoid = _v2("sigmoid")
         c = c * sigmoid(f + self._forget_bias) + sigmoid(i) * self._activation(j)
         h = self._activation(c) * sigmoid(o)
-        return h, LSTMStateTuple(c, h) if self._tuple else _v2("concat")([c, h], 1)
+        return h, LSTMStateTuple(c, h) if pair else _v2("concat")([c, h], 1)
 
 
 @_cell("LSTMCell")
@@ -208,7 +209,8 @@ class LSTMCell(RNNCell):
 
     def call(self, inputs: Any, state: Any) -> Any:
         n = self._num_units
-        c_before, m_before = state if self._tuple else _v2("split")(state, [n, self.output_size], 1)
+        pair = isinstance(state, (tuple, list))
+        c_before, m_before = state if pair else _v2("split")(state, [n, self.output_size], 1)
         i, j, f, o = _v2("split")(self._linear([inputs, m_before], 4 * n), 4, 1)
         sigmoid = _v2("sigmoid")
         f = f + self._forget_bias
@@ -222,7 +224,7 @@ class LSTMCell(RNNCell):
         m = sigmoid(o) * self._activation(c)
         if self._num_proj is not None:
             m = self._projected(m)
-        return m, LSTMStateTuple(c, m) if self._tuple else _v2("concat")([c, m], 1)
+        return m, LSTMStateTuple(c, m) if pair else _v2("concat")([c, m], 1)
 
     def _peephole(self, gate: str) -> Any:
         return get_variable(f"w_{gate}_diag", [self._num_units], dtype="float32",

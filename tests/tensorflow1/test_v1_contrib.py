@@ -101,3 +101,29 @@ def test_switches_of_control_flow(tf):
     from tensorflow.python.ops import control_flow_util
 
     control_flow_util.ENABLE_CONTROL_FLOW_V2 = True
+
+
+def test_a_cell_whose_state_is_one_tensor(tf):
+    """Until TensorFlow 0.12: istate = placeholder([None, 2 * n]), tf.split(0, n, x), tf.nn.rnn."""
+    x, state = tf.placeholder(tf.float32, [None, 2, 3]), tf.placeholder(tf.float32, [None, 8])
+    steps = tf.split(0, 2, tf.reshape(tf.transpose(x, [1, 0, 2]), [-1, 3]))
+    for name, kind in (("basic", tf.nn.rnn_cell.BasicLSTMCell), ("full", tf.nn.rnn_cell.LSTMCell)):
+        with tf.variable_scope(name):
+            outputs, last = tf.nn.rnn(kind(4), steps, initial_state=state)
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            feeds = {x: np.ones((5, 2, 3)), state: np.zeros((5, 8))}
+            h, both = session.run([outputs[-1], last], feeds)
+        assert both.shape == (5, 8)
+        np.testing.assert_array_equal(both[:, 4:], h)
+
+
+def test_unknown_rows_that_a_reshape_makes_known(tf):
+    """A cookbook's support vector machines: placeholder([3, None]) to [3, batch_size, 1]."""
+    y = tf.placeholder(tf.float32, [3, None])
+    batch_size = 50
+    rows = tf.reshape(tf.expand_dims(y, 1), [3, batch_size, 1])
+    product = tf.matmul(rows, tf.expand_dims(y, 1))
+    assert rows.shape.as_list() == [3, 50, 1]
+    with tf.Session() as session:
+        assert session.run(product, {y: np.ones((3, 50))}).shape == (3, 50, 50)

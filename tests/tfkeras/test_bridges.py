@@ -42,6 +42,12 @@ CASES = [
             assert plot_model(small('mse'), to_file='model.png') is None
         assert 'pip install pydot' in told.getvalue() and not os.path.exists('model.png')
     """),
+    ("mean_absolute_error", "Keras until 2.2: metrics=['mae'], history['val_mean_absolute_error']", """
+        history = small('mse', ['mae']).fit(ones, ones, validation_split=0.5, verbose=0).history
+        assert history['val_mean_absolute_error'] == history['val_mae']
+        assert 'mean_absolute_error' in history and 'mean_squared_error' not in history
+        assert small('mse', ['mean_squared_error']).fit(ones, ones, verbose=0).history['mean_squared_error']
+    """),
     ("slice_X", "Keras 1: from keras.engine.training import slice_X, in addition_rnn.py", """
         from keras.engine.training import slice_X
         assert slice_X([ones, ones], 6)[1].shape == slice_X(ones, [1, 3]).shape == (2, 1)
