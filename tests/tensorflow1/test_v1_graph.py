@@ -372,9 +372,7 @@ def test_event_files_hold_the_summaries(tf, tmp_path):
         (lambda tf: tf.FIFOQueue(3, tf.float32), "tf.data"),
         (lambda tf: tf.train.import_meta_graph("x"), "build the graph in Python"),
         (lambda tf: tf.contrib.seq2seq.BasicDecoder(), "tf.nn.dynamic_rnn"),
-        (lambda tf: tf.SparseTensor([[0]], [1.0], [1]), "dense"),
         (lambda tf: tf.train.ClusterSpec({}), "one process"),
-        (lambda tf: tf.sparse_placeholder(tf.float32), "dense array"),
         (lambda tf: tf.feature_column.embedding_column("x", 3), "numeric_column"),
     ],
 )
