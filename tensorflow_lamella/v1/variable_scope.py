@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -91,7 +90,7 @@ def get_variable_scope() -> VariableScope:
 
 
 @export("variable_scope", version=1)
-class variable_scope:
+class variable_scope(contextlib.ContextDecorator):
     """`with tf.variable_scope("layer1"):` puts layer1/ before the names of variables.
 
     reuse: True finds variables that exist, tf.AUTO_REUSE finds or makes them, None does as the
@@ -119,14 +118,6 @@ class variable_scope:
 
     def __exit__(self, *error: Any) -> None:
         self._stack.pop().__exit__(*error)
-
-    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(f)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return f(*args, **kwargs)
-
-        return inside
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[VariableScope]:
@@ -319,7 +310,7 @@ def make_template(name_: str, func_: Callable[..., Any], create_scope_now_: bool
 
 
 @export("name_scope", version=1)
-class name_scope:
+class name_scope(contextlib.ContextDecorator):
     """`with tf.name_scope("model"):` puts model/ before the names of operations."""
 
     def __init__(self, name: Any, default_name: Any = None, values: Any = None) -> None:
@@ -339,14 +330,6 @@ class name_scope:
 
     def __exit__(self, *error: Any) -> None:
         self._stack.pop().__exit__(*error)
-
-    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(f)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return f(*args, **kwargs)
-
-        return inside
 
 
 @export("op_scope", version=1)
