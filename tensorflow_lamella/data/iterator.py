@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamella.frontend.trace import user_line
 from tensorflow_lamella.core import state
 from tensorflow_lamella.data.elements import as_tensors
-from tensorflow_lamella.errors import OutOfRangeError, unsupported
+from tensorflow_lamella.errors import OnlyInPython, OutOfRangeError, unsupported
 from tensorflow_lamella.names import export
 
 
 def check_not_traced() -> None:
-    """NotImplementedError while a function is traced: its elements would become constants."""
+    """OnlyInPython while a function is traced: the elements would become constants.
+
+    The function then runs as Python, the steps that it calls compiled where they are functions of
+    their own.
+    """
     if state.is_traced():
-        raise unsupported(
-            "a loop over a tf.data.Dataset inside of a compiled function",
-            "compile the step with @tf.function and write the loop around it",
+        line = user_line()
+        at = f" at {line}" if line else ""
+        raise OnlyInPython(
+            f"it takes elements of a tf.data.Dataset{at}; a step under @tf.function inside of the loop "
+            "would be compiled"
         )
 
 
