@@ -101,6 +101,14 @@ class Builder:
         self.equations.append(Equation(primitive, values, attrs, results, self.source()))
         return results if several else results[0]
 
+    def extend(
+        self, eq: Equation, attrs: dict[str, Any], types: Sequence[Type]
+    ) -> tuple[Value, ...]:
+        """Give `eq` other attributes, with which it has further results: these, of `types`."""
+        more = tuple(self.make_value(t) for t in types)
+        eq.attrs, eq.results = attrs, (*eq.results, *more)
+        return more
+
     def lift(self, x: Any) -> Value:
         """`x` as a Value: an array becomes a constant of the Program."""
         if isinstance(x, Value):

@@ -145,6 +145,13 @@ class EagerTrace(Trace):
             value.array = x.array if isinstance(x, ConcreteTracer) else self.constants[value]
         return value
 
+    def extend(self, eq: Any, attrs: dict[str, Any], types: Sequence[Type]) -> tuple[Value, ...]:
+        more: Any = super().extend(eq, attrs, types)
+        out = compute(eq.primitive, [v.array for v in eq.operands], attrs)
+        for value, x in zip(more, out[len(out) - len(more) :], strict=True):
+            value.array = x
+        return more
+
     def emit(self, primitive: Any, operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
         results = super().emit(primitive, operands, attrs)
         eq: Any = self.equations[-1]  # over ConcreteTracers

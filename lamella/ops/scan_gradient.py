@@ -236,10 +236,9 @@ class ScanGradient:
         program = Program(
             tuple(body.inputs), live(body.forward, outputs), tuple(outputs), body.constants
         )
-        make, length = current_builder().make_value, eq.attrs["length"]
-        stacks = [make(Type((length, *v.type.shape), v.type.dtype)) for v in values]
-        eq.attrs = {**eq.attrs, "body": _copy(program)}
-        eq.results = (*eq.results, *stacks)
+        types = [Type((eq.attrs["length"], *v.type.shape), v.type.dtype) for v in values]
+        attrs = {**eq.attrs, "body": _copy(program)}
+        stacks = current_builder().extend(eq, attrs, types)
         self.whole.update(zip(values, stacks))
 
     # ---- the backward scan

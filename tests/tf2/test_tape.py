@@ -243,3 +243,20 @@ def test_variables_that_are_not_trainable_must_be_watched(tf):
         tape.watch(v)
         y = v * v
     assert tape.gradient(y, v).numpy() == 6.0
+
+
+def test_gradients_of_recurrences_outside_of_functions(tf):
+    """The gradient asks the scan of CTC for further results when it has run already."""
+    x = tf.Variable(np.random.default_rng(3).normal(size=(2, 5, 4)).astype("float32"))
+
+    def gradient():
+        with tf.GradientTape() as tape:
+            labels, lengths = tf.constant([[1, 1], [2, 0]]), tf.constant([2, 1])
+            losses = tf.nn.ctc_loss(labels, x, lengths, tf.constant([5, 4]),
+                                    logits_time_major=False, blank_index=-1)  # fmt: skip
+            loss = tf.reduce_sum(losses)
+        return tape.gradient(loss, x)
+
+    found = gradient().numpy()
+    assert np.abs(found).max() > 0.1
+    np.testing.assert_allclose(found, tf.function(gradient)().numpy(), rtol=1e-5, atol=1e-6)
