@@ -52,6 +52,10 @@ class OperatorNotAllowedInGraphError(TypeError):
     """A tensor whose numbers are not known was asked for them."""
 
 
+#: Tensors of different dtypes: InvalidArgumentError eagerly, TypeError in graphs.
+DifferentDtypes = type("DifferentDtypes", (InvalidArgumentError, TypeError), {})
+
+
 for _code, _name in enumerate(
     "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
     "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "

@@ -13,6 +13,7 @@ from keras.src.backend.common import KerasVariable
 from lamella.frontend.tracer import Tracer
 from tensorflow_lamella.core import state
 from tensorflow_lamella.core.dtypes import as_dtype
+from tensorflow_lamella.errors import DifferentDtypes
 
 _INT32 = np.iinfo(np.int32)
 _STRING = np.dtype(object)
@@ -186,7 +187,7 @@ def matching(values: list[Any], what: str) -> list[Any]:
     dtype = typed[0].dtype
     for x in typed:
         if x.dtype != dtype:
-            raise TypeError(
+            raise DifferentDtypes(
                 f"{what}: the tensors must have one dtype, got {as_dtype(dtype).name} and "
                 f"{as_dtype(x.dtype).name}; use tf.cast"
             )

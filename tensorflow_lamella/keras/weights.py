@@ -153,7 +153,7 @@ def install() -> None:
     """Give these ways to Keras's layers and initializers."""
     from keras.src import initializers
 
-    keras.Layer.add_weight = add_weight(keras.Layer.add_weight)
+    keras.Layer.add_weight = keras.Layer.add_variable = add_weight(keras.Layer.add_weight)
     initializers.get = any_initializer(initializers.get)
     keras.initializers.get = initializers.get
     for name, trainable in (("trainable_weights", True), ("non_trainable_weights", False)):

@@ -158,7 +158,13 @@ def _number(x: Any) -> str:
     return f"{float(x):.9g}" if isinstance(x, (float, np.floating)) else str(x)
 
 
-@export("numpy_function", "py_function")
+@export("py_function")
+def py_function(func: Any = None, inp: Any = (), Tout: Any = None, name: Any = None) -> Any:
+    """Call Python on eager tensors, which have `.numpy()`; otherwise as tf.numpy_function."""
+    return numpy_function(lambda *values: func(*map(wrap, values)), inp, Tout)
+
+
+@export("numpy_function")
 def numpy_function(func: Any = None, inp: Any = (), Tout: Any = None, stateful: bool = True,
                    name: Any = None) -> Any:  # fmt: skip
     """Call Python on numbers; possible where numbers are known, so not in a compiled function."""

@@ -195,6 +195,32 @@ def test_pickle_and_copy(tf):
     assert v.numpy() == 1.0
 
 
+def test_different_dtypes_are_an_error_of_either_kind(tf):
+    """Books catch InvalidArgumentError, programs of graphs TypeError."""
+    for kind in (tf.errors.InvalidArgumentError, TypeError):
+        with pytest.raises(kind, match="float32 and int32"):
+            tf.constant(2.0) + tf.constant(40)
+
+
+def test_python_functions_of_tensors_and_of_arrays(tf):
+    """Guides of records: tf.py_function(f, (a, b), tf.string) with a.numpy() in f."""
+
+    def total(a, b):
+        assert a.dtype == tf.float32
+        return a.numpy() + b
+
+    given = (tf.constant([1.0, 2.0]), tf.constant(3.0))
+    assert tf.py_function(total, given, tf.float32).numpy().tolist() == [4.0, 5.0]
+    rows = tf.data.Dataset.from_tensor_slices(given[0]).map(
+        lambda x: tuple(tf.py_function(lambda y: [y, str(y.numpy())], [x], (tf.float32, tf.string)))
+    )
+    assert [(float(a), b.numpy()) for a, b in rows] == [(1.0, b"1.0"), (2.0, b"2.0")]
+    array = tf.numpy_function(
+        lambda a: a * (2 if type(a) is np.ndarray else 0), given[:1], "float32"
+    )
+    assert array.numpy().tolist() == [2.0, 4.0]
+
+
 def test_tf_print(tf, capsys):
     tf.print("x:", tf.constant([1.0, 2.5]), {"k": tf.constant(3)}, [tf.constant(True)])
     tf.print(tf.range(10), summarize=2)

@@ -48,6 +48,15 @@ CASES = [
         assert 'mean_absolute_error' in history and 'mean_squared_error' not in history
         assert small('mse', ['mean_squared_error']).fit(ones, ones, verbose=0).history['mean_squared_error']
     """),
+    ("add_variable", "tf.keras of 2018 and 2019: self.add_variable('kernel', shape=[...])", """
+        class Own(keras.layers.Layer):
+            def build(self, shape):
+                self.kernel = self.add_variable('kernel', shape=[int(shape[-1]), 3])
+            def call(self, x):
+                return keras.ops.matmul(x, self.kernel)
+        layer = Own()
+        assert layer(ones).shape == (8, 3) and layer.kernel.name == 'kernel'
+    """),
     ("slice_X", "Keras 1: from keras.engine.training import slice_X, in addition_rnn.py", """
         from keras.engine.training import slice_X
         assert slice_X([ones, ones], 6)[1].shape == slice_X(ones, [1, 3]).shape == (2, 1)
