@@ -119,7 +119,6 @@ def test_beside_an_installed_tensorflow(options, expected, tmp_path):
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_application_agrees_with_jax(name, tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_ENABLE_X64", "1")
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     size = str(APPLICATIONS[name])
     for task, dtype, engine in (
         ("save", "float32", "lamella"),
