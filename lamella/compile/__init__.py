@@ -5,7 +5,6 @@ Program -> passes -> regions -> instructions over buffers -> arena -> kernels ->
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -94,7 +93,7 @@ def _executable(program: Program, instructions: list[Instruction], lowering: Low
     arena_nbytes = plan_arena(instructions)
     kernels = {c.kernel.key: c.kernel for c in calls(instructions)}
     addresses = native.compile_kernels(
-        {key: k.make_text for key, k in kernels.items()}, salt=_generators()
+        {key: k.make_text for key, k in kernels.items()}, salt=GENERATORS
     )
     if inspect.wanted("llvm"):
         for key, kernel in kernels.items():
@@ -162,8 +161,7 @@ def work(instructions: Sequence[Instruction]) -> int:
     return total
 
 
-@functools.cache
-def _generators() -> str:
+def _hash_of_generators() -> str:
     """A hash of everything that writes kernels: their texts change with it."""
     root = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
@@ -174,5 +172,9 @@ def _generators() -> str:
         digest.update((root / name).read_bytes())
     return digest.hexdigest()
 
+
+#: Taken when they are imported: an installation may be exchanged under a running program, whose
+#: machine code must not be kept under the name of the new one's.
+GENERATORS = _hash_of_generators()
 
 __all__ = ["Executable", "Kernel", "accesses", "calls", "compile_program", "work"]

@@ -1,6 +1,7 @@
 """What needs a process of its own: environment, fork, exit."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,3 +160,33 @@ def test_debug():
     _, err = python("run(1)", LAMELLA_DEBUG="native", LAMELLA_CACHE_DIR="/dev/null/nowhere")
     assert "compiled 1 modules" in err
     assert "cache: cannot write to /dev/null/nowhere" in err
+
+
+def test_a_new_version_installed_meanwhile_finds_no_code_of_the_old_one(tmp_path):
+    """A program runs, its package is exchanged on disk, then it compiles: the next process, which
+    has the new version, must not run that code."""
+    shutil.copytree(ROOT / "lamella", tmp_path / "lamella")
+    program = """
+        import os, pathlib, sys
+        import numpy as np
+        import lamella, lamella.compile
+        assert lamella.__file__ == os.path.join(os.getcwd(), "lamella", "__init__.py")
+        if sys.argv[1] == "old":
+            with open("lamella/kernels/text.py", "a") as file:
+                print("# exchanged", file=file)
+        assert lamella.jit(lambda x: x * 3 + 1)(np.arange(5.0)).tolist() == [1, 4, 7, 10, 13]
+        print(len(list(pathlib.Path("cache").glob("*.code"))))
+    """
+    environment = {**os.environ, "LAMELLA_CACHE_DIR": "cache", "PYTHONPATH": str(ROOT)}
+
+    def entries(version):
+        command = [sys.executable, "-c", textwrap.dedent(program), version]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    old = entries("old")
+    new = entries("new")
+    assert old < new == entries("new")
