@@ -114,6 +114,12 @@ def test_exclusions_cover_failures_and_go_stale(tmp_path):
     assert [suite.is_bad(r) for r in records.values()] == [True, False, False, True]
 
 
+def test_what_fails_without_tensorflow_may_pass_with_it():
+    records = {o: {"outcome": o} for o in ("passed", "failed")}
+    suite.apply_exclusions("a_test.py", records, {"a_test.py::*": "without TensorFlow: why"})
+    assert [r["outcome"] for r in records.values()] == ["passed", "excluded"]
+
+
 def test_the_table_counts_by_folder():
     results = {
         "ops/a_test.py": {"t": {"outcome": "passed"}, "u": {"outcome": "crashed"}},
