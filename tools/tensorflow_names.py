@@ -16,8 +16,8 @@ FILE = Path(__file__).resolve().parent.parent / "tensorflow_lamella" / "names.tx
 MODULES = """
 tf tf.math tf.nn tf.random tf.linalg tf.image tf.strings tf.signal tf.bitwise tf.data tf.train
 tf.summary tf.io tf.io.gfile tf.debugging tf.config tf.errors tf.nest tf.dtypes tf.autograph
-tf.random.experimental tf.data.experimental tf.config.experimental tf.version tf.test tf.sets tf.queue
-tf.data.Dataset tf.random.Generator tf.GradientTape tf.Variable tf.TensorArray tf.TensorShape
+tf.random.experimental tf.data.experimental tf.config.experimental tf.version tf.test tf.sets
+tf.queue tf.data.Dataset tf.random.Generator tf.GradientTape tf.Variable tf.TensorArray tf.TensorShape
 """.split()
 
 

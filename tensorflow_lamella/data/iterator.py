@@ -21,8 +21,8 @@ def check_not_traced() -> None:
         line = user_line()
         at = f" at {line}" if line else ""
         raise OnlyInPython(
-            f"it takes elements of a tf.data.Dataset{at}; a step under @tf.function inside of the loop "
-            "would be compiled"
+            f"it takes elements of a tf.data.Dataset{at}; a step under @tf.function inside of the "
+            "loop would be compiled"
         )
 
 
