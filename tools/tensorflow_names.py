@@ -17,7 +17,8 @@ MODULES = """
 tf tf.math tf.nn tf.random tf.linalg tf.image tf.strings tf.signal tf.bitwise tf.data tf.train
 tf.summary tf.io tf.io.gfile tf.debugging tf.config tf.errors tf.nest tf.dtypes tf.autograph
 tf.random.experimental tf.data.experimental tf.config.experimental tf.version tf.test tf.sets
-tf.queue tf.data.Dataset tf.random.Generator tf.GradientTape tf.Variable tf.TensorArray tf.TensorShape
+tf.queue tf.data.Dataset tf.random.Generator tf.GradientTape tf.Variable tf.TensorArray
+tf.TensorShape
 """.split()
 
 
