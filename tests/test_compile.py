@@ -222,6 +222,17 @@ def test_an_update_comes_as_soon_as_its_gradient_is_known():
     assert names == ["neg", "sub", "exp", "tanh"]
 
 
+def test_an_update_through_a_reshape_is_early_too():
+    builder = Builder()
+    with building(builder):
+        w, x = (builder.make_value(Type((1 << 16,), np.dtype("float32"))) for _ in range(2))
+        further = ops.tanh(ops.exp(x))
+        updated = ops.reshape(ops.sub(w, x), shape=(1 << 8, 1 << 8))
+    program = builder.finish([w, x], [further, updated])
+    names = [eq.primitive.name for eq in schedule(program, donated={0: 1}).equations]
+    assert names == ["sub", "reshape", "exp", "tanh"]
+
+
 def test_donated_arrays_that_trade_places():
     a, b = aligned(X), aligned(X + 100)
     first, second = lamella.jit(lambda a, b: (b, a), donate_argnums=(0, 1))(a, b)

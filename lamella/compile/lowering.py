@@ -22,6 +22,7 @@ from lamella.compile.instructions import (
     While,
 )
 from lamella.compile.regions import lower_equation
+from lamella.compile.rematerialize import rematerialize
 from lamella.compile.schedule import schedule
 from lamella.kernels.kernel import Lowered
 from lamella.program import Equation, Program, Value
@@ -61,7 +62,7 @@ class Lowering:
         the input any more; outputs[j] is then the same buffer as inputs[i].
         """
         donated = donated or {}
-        program = schedule(program, donated)
+        program = rematerialize(schedule(program, donated))
         self.buffer.update(zip(program.inputs, inputs, strict=True))
         for value, array in program.constants.items():
             self._constant(value, array)

@@ -36,6 +36,9 @@ def schedule(program: Program, donated: Mapping[int, int]) -> Program:
 def _ranks(program: Program, donated: Mapping[int, int]) -> list[int]:
     """0 for updates, which take no memory, and for the small equations that they wait for."""
     written = {program.outputs[j] for j in donated.values()}
+    for eq in reversed(program.equations):
+        if "alias" in eq.primitive.traits and eq.results[0] in written:
+            written.add(eq.operands[0])
 
     def is_early(eq: Equation) -> bool:
         moved = sum(v.type.nbytes for v in (*eq.operands, *eq.results))
