@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamella.compile.absorb import absorb
 from lamella.compile.groups import find_groups
 from lamella.compile.instructions import (
     Buffer,
@@ -62,7 +63,7 @@ class Lowering:
         the input any more; outputs[j] is then the same buffer as inputs[i].
         """
         donated = donated or {}
-        program = rematerialize(schedule(program, donated))
+        program = absorb(rematerialize(schedule(program, donated)))
         self.buffer.update(zip(program.inputs, inputs, strict=True))
         for value, array in program.constants.items():
             self._constant(value, array)

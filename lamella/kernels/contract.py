@@ -6,6 +6,7 @@
          -> linear form      contract_nest.py     one stride per loop axis and array, padded boxes
          -> plan             contract_plan.py     register tile, chunks, blocks
          -> kernel           contract_kernel.py, contract_stage.py, contract_tile.py
+         -> prologue         contract_prologue.py the equations in front, while boxes are staged
          -> ending           contract_ending.py   the equations that follow, on the registers
 
 What has no such form is summed element by element (contract_generic.py). Where sums cannot stay in
@@ -16,7 +17,7 @@ kernel (lamella.kernels.loop) runs the rest of the body on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -29,7 +30,7 @@ from lamella.kernels.contract_band import band_of
 from lamella.kernels.contract_ending import Epilogue, Store
 from lamella.kernels.contract_gather import Nest, gather_form
 from lamella.kernels.contract_generic import lower_generic
-from lamella.kernels.contract_kernel import ContractionKernel, Emits, Ending
+from lamella.kernels.contract_kernel import ContractionKernel, Emits, Ending, FillOf
 from lamella.kernels.contract_minimal import Minimal, minimal_form
 from lamella.kernels.contract_minimal_gradient import (
     MinimalGradient,
@@ -40,21 +41,28 @@ from lamella.kernels.contract_minimal_kernel import MinimalKernel, filters_text
 from lamella.kernels.contract_nest import linear_form
 from lamella.kernels.contract_pairs import PairProducts, Pairs, pack_chunks, pack_text, pair_form
 from lamella.kernels.contract_plan import Plan, make_plans
+from lamella.kernels.contract_prologue import Prologue, prologue_of
 from lamella.kernels.contract_split import count_blocks
 from lamella.kernels.contract_stage import SLACK, panel_grid, panel_layout, panel_text
+from lamella.kernels.emit import Emitter
 from lamella.kernels.emit_code import Code
 from lamella.kernels.kernel import CannotFuse, Kernel, Launch, Lowered
 from lamella.kernels.loop import body_key, lower_loop
+from lamella.kernels.loop_plan import needed_by
 from lamella.kernels.text import Int
 from lamella.native import Target
 from lamella.program import Builder, Equation, Program, Value, building
 from lamella.types import COMPLEX, Type
 
+#: Operands of these types may be computed where they are used: no rounding to memory is left out.
+WHOLE = (np.float32, np.float64)
+
 
 def lower_contraction(body: Program, target: Target) -> Lowered:
-    """The kernels of a body of one `contract` equation and what follows it elementwise.
+    """The kernels of a body of one `contract` equation, what follows it elementwise, and what
+    computes its operands elementwise.
 
-    Raises CannotFuse where the body holds something else.
+    Raises CannotFuse where the body holds something else, or operands are better arrays.
     """
     eq = _contract_equation(body)
     maps = indexmap.parse(eq.attrs["spec"])
@@ -62,14 +70,23 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     pairs = pair_form(maps, a, b, out, dtype, target)
     math = PairProducts() if pairs else Arithmetic(dtype)
     region = Region(body, eq, math, target, pairs)
+    computed = region.computed
+    if any(computed) and (pairs or dtype not in WHOLE):
+        raise CannotFuse(f"operands of {dtype} products are arrays")
     if dtype == np.float32 and 0 not in out:
         nests = gather_form(maps, a, b, out)
         if nests and len(nests) == 1:
-            if minimal := minimal_form(nests[0], a, b, out, target):
+            minimal = minimal_form(nests[0], a, b, out, target)
+            gradient = gradient_form(nests[0], a, b, out, target)
+            if any(computed) and (minimal or gradient):
+                raise CannotFuse("minimal filtering reads arrays")
+            if minimal:
                 return region.minimal(minimal)
-            if gradient := gradient_form(nests[0], a, b, out, target):
+            if gradient:
                 return region.minimal_gradient(gradient)
-    plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target)
+    plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target, computed)
+    if any(computed) and (plans is None or len(plans) > 1):
+        raise CannotFuse("no box in which to compute an operand")
     if plans is None:
         return region.generic(maps)
     if "band" in eq.attrs and len(plans) == 1:
@@ -89,8 +106,6 @@ def _contract_equation(body: Program) -> Equation:
     (result,) = found[0].results
     if result.type.dtype in COMPLEX:
         raise CannotFuse(f"{result.type}: complex numbers are computed on the host")
-    if any(v not in body.inputs for v in found[0].operands):
-        raise CannotFuse("the operands of a contraction must be arrays")
     after = {result}
     for eq in body.equations:
         if any(v in after for v in eq.operands):
@@ -110,14 +125,15 @@ def _shapes(eq: Equation) -> tuple[Shape, Shape, Shape]:
 
 
 def _plans(maps: IndexMap, operands: tuple[Shape, Shape], out: Shape, math: Arithmetic,
-           target: Target) -> list[Plan] | None:  # fmt: skip
-    """A plan for each nest; None where the generic kernel must do."""
+           target: Target, computed: tuple[bool, bool]) -> list[Plan] | None:  # fmt: skip
+    """A plan for each nest; None where the generic kernel must do, or an operand that is computed
+    has no box."""
     a, b = operands
     nests = gather_form(maps, a, b, out)
     if nests is None or 0 in out:
         return None
     itemsize, shared = math.sum_dtype.itemsize, _shared_axis(nests)
-    loops = [linear_form(nest, a, b, out, itemsize, shared) for nest in nests]
+    loops = [linear_form(nest, a, b, out, itemsize, shared, computed) for nest in nests]
     if None in loops:
         return None
     plans = make_plans([x for x in loops if x], itemsize, target, shared)
@@ -142,7 +158,10 @@ class Region:
                  pairs: Pairs | None) -> None:  # fmt: skip
         self.body, self.eq, self.math, self.target, self.pairs = body, eq, math, target, pairs
         self.key = body_key(body, target).replace("loop", "contract", 1)
-        self.operands = [body.inputs.index(v) for v in eq.operands]
+        self.prologue = prologue_of(body, eq)
+        self.computed = eq.operands[0] not in body.inputs, eq.operands[1] not in body.inputs
+        #: Their arguments; of an operand that is computed any, it is not read.
+        self.operands = [body.inputs.index(v) if v in body.inputs else 0 for v in eq.operands]
         self.launches: list[Launch] = []
         self.scratch: list[int] = []
         self.packed: list[int] = []
@@ -252,9 +271,12 @@ class Region:
         sources = self._sources(plan, 0)
         sums = Type((plan.partials, *out.shape), self.math.sum_dtype)
         array = self._array(sums.nbytes)
-        make = partial(_sums_text, plan, self.math)
+        inputs = sorted({v for e in self.prologue for v in e.operands if v in self.body.inputs},
+                        key=self.body.inputs.index)  # fmt: skip
+        make = partial(_sums_text, plan, self.body, self.eq, self.math, inputs)
         flops = self.math.products * plan.flops
-        self._launch("sums", make, plan.n_chunks, flops, *sources, array)
+        numbers = [self.body.inputs.index(v) for v in inputs]
+        self._launch("sums", make, plan.n_chunks, flops, *sources, array, *numbers)
         return self.followed(sums, array)
 
     def generic(self, maps: IndexMap) -> Lowered:
@@ -293,7 +315,8 @@ def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Eq
     code = Code()
     count = max(len(body.inputs) + len(body.outputs), 1 + max(map(max, places)))
     arrays = [code.array(j) for j in range(count)]
-    kernels = [ContractionKernel(code, math, plan, [arrays[j] for j in place])
+    computed = _computed(code, math, body, eq, dict(zip(body.inputs, arrays)))
+    kernels = [ContractionKernel(code, math, plan, [arrays[j] for j in place], computed)
                for plan, place in zip(plans, places)]  # fmt: skip
     return _chunks(code, [(kernel, _ending(kernel, body, eq, arrays)) for kernel in kernels])
 
@@ -315,10 +338,21 @@ def _ending(kernel: Emits, body: Program, eq: Equation, arrays: list[str]) -> En
     return Epilogue(kernel, body, eq.results[0], pointers, outputs[: len(body.outputs)])
 
 
-def _sums_text(plan: Plan, math: Arithmetic) -> str:
+def _computed(code: Code, math: Arithmetic, body: Program, eq: Equation,
+              pointers: Mapping[Value, str]) -> dict[int, FillOf]:  # fmt: skip
+    """What fills the boxes of operands that no array holds."""
+    emitter = Emitter(body, code, pointers)
+    return {k: partial(Prologue, emitter, math, v)
+            for k, v in enumerate(eq.operands) if v not in body.inputs}  # fmt: skip
+
+
+def _sums_text(plan: Plan, body: Program, eq: Equation, math: Arithmetic, inputs: list[Value]
+               ) -> str:  # fmt: skip
+    """Arguments: the operands, the sums, and what operands are computed from."""
     code = Code()
-    a, b, sums = (code.array(j) for j in range(3))
-    kernel = ContractionKernel(code, math, plan, [a, b])
+    a, b, sums, *others = (code.array(j) for j in range(3 + len(inputs)))
+    computed = _computed(code, math, body, eq, dict(zip(inputs, others)))
+    kernel = ContractionKernel(code, math, plan, [a, b], computed)
     return _chunks(code, [(kernel, Store(kernel, sums, wide=True))])
 
 
@@ -333,9 +367,9 @@ def _chunks(code: Code, kernels: Sequence[tuple[Emits, Ending]]) -> str:
 
 def _aligned(body: Program, eq: Equation) -> set[Value]:
     """Inputs of the result's shape of which only the element that is being computed is read."""
-    elsewhere = set(eq.operands)
+    elsewhere, prologue = set(eq.operands), prologue_of(body, eq)
     for other in body.equations:
-        if other.primitive.family != "elementwise":
+        if other.primitive.family != "elementwise" or other in prologue:
             elsewhere.update(other.operands)
     shape = eq.results[0].type.shape
     return {v for v in body.inputs if v not in elsewhere and v.type.shape == shape}
@@ -355,8 +389,8 @@ def _inplace(body: Program, eq: Equation) -> frozenset[tuple[int, int]]:
 def _rest(body: Program, eq: Equation, sums: Type) -> tuple[Program, list[int]]:
     """The body with the contraction replaced by its sums as input 0; which inputs it still has."""
     out = eq.results[0].type
-    used = [i for i, v in enumerate(body.inputs)
-            if any(v in e.operands for e in body.equations if e is not eq)]  # fmt: skip
+    after = [e for e in needed_by(body, body.outputs, eq.results) if e is not eq]
+    used = [i for i, v in enumerate(body.inputs) if any(v in e.operands for e in after)]
     builder = Builder()
     with building(builder):
         parts = builder.make_value(sums)
@@ -364,10 +398,9 @@ def _rest(body: Program, eq: Equation, sums: Type) -> tuple[Program, list[int]]:
         env: dict[Value, Value] = {body.inputs[i]: v for i, v in inputs.items()}
         env[eq.results[0]] = _total(parts, out)
         env.update({v: builder.lift(x) for v, x in body.constants.items()})
-        for e in body.equations:
-            if e is not eq:
-                result = builder.emit(e.primitive, [env[v] for v in e.operands], e.attrs)
-                env.update(zip(e.results, result if isinstance(result, tuple) else (result,)))
+        for e in after:
+            result = builder.emit(e.primitive, [env[v] for v in e.operands], e.attrs)
+            env.update(zip(e.results, result if isinstance(result, tuple) else (result,)))
     outputs = [env[v] for v in body.outputs]
     return builder.finish([parts, *inputs.values()], outputs), used
 

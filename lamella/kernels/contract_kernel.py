@@ -8,20 +8,26 @@ for chunk in lo..hi:                         blocks of the grid's axes
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
-from lamella.kernels.contract_nest import Loops
+from lamella.kernels.contract_nest import Box, Loops
 from lamella.kernels.contract_plan import Plan, summed_axes
 from lamella.kernels.contract_split import Tile
-from lamella.kernels.contract_stage import SLACK, BoxCopy, PanelCopy, panel_layout
+from lamella.kernels.contract_stage import SLACK, BoxCopy, BoxFill, PanelCopy, panel_layout
 from lamella.kernels.contract_tile import Reader, Shape, Sums
 from lamella.kernels.emit_code import Code
 from lamella.kernels.text import Int
 
 #: A panel of b of at most this many bytes stays in the first-level cache while rows pass by.
 PANEL_BYTES = 24 << 10
+
+
+#: (box, lanes) -> what fills the box.
+FillOf = Callable[[Box, int], BoxFill]
 
 
 class Ending(Protocol):
@@ -51,8 +57,13 @@ class Emits(Protocol):
 class ContractionKernel:
     """Emits the loops of one plan; `ending` stores the sums of a tile."""
 
-    def __init__(self, code: Code, math: Arithmetic, plan: Plan, arrays: list[str]) -> None:
+    def __init__(
+        self, code: Code, math: Arithmetic, plan: Plan, arrays: list[str],
+        computed: Mapping[int, FillOf] | None = None,
+    ) -> None:  # fmt: skip
+        """arrays: the operands; computed: what fills the boxes of those that are no arrays."""
         self.code, self.math, self.plan = code, math, plan
+        self.computed = computed or {}
         self.loops, self.tile = plan.loops, plan.tile
         self.arrays = arrays
         self.blocks = Blocks(code, dict(self.loops.extents))
@@ -110,9 +121,9 @@ class ContractionKernel:
         access, wide = operand.access, operand.box is not None
         if operand.box and not self.loops.empty:
             target = self._stack(operand.box.size)
-            copy = BoxCopy(self.code, self.math, operand.box, self.tile.lanes)
             starts = {x: self.blocks.start[x] for x in self.loops.blocked}
-            copy.copy(starts, self.sources[k], target)
+            make = self.computed.get(k, partial(BoxCopy, self.code, self.math))
+            make(operand.box, self.tile.lanes).fill(starts, self.sources[k], target)
             self.sources[k] = target
         if self.plan.shared[k]:
             self._read_shared(k)

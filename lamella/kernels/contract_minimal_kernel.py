@@ -116,7 +116,7 @@ class Patches:
         def band(number: Int, _: list[str]) -> None:
             first = code.mul(number, form.band)
             starts = {form.axes[0]: image, form.axes[1]: code.mul(first, 2)}
-            copy.copy(starts, self.images, self.box)
+            copy.fill(starts, self.images, self.box)
             self._each_patch()
             body(first)
 

@@ -14,6 +14,8 @@ from lamella.kernels.contract_gather import Dims, Extents, Nest
 
 #: Bytes of the boxes and panels that one chunk keeps on its stack.
 STAGE_BYTES = 192 << 10
+#: Elements of a box that is worth the loops around it.
+IMAGE = 1024
 #: A band of fewer result rows would copy too much twice.
 BAND_ROWS = 4
 
@@ -78,24 +80,26 @@ class Loops:
 
 
 def linear_form(
-    nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int, keep: str | None = None
-) -> Loops | None:
+    nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int, keep: str | None = None,
+    computed: tuple[bool, bool] = (False, False),
+) -> Loops | None:  # fmt: skip
     """The nest with strides, boxes where needed and axes merged; None where boxes are too large.
 
-    Axis `keep` is not merged with others.
+    Axis `keep` is not merged with others. Operands that are `computed` need boxes whose last
+    dimension is whole.
     """
     if nest.empty:
         return _empty(nest, out, keep)
     blocked: dict[str, int] = {}
-    for dims, shape in ((nest.maps.a, a), (nest.maps.b, b)):
-        if ragged(dims, shape, nest.extents):
+    for dims, shape, own in ((nest.maps.a, a, computed[0]), (nest.maps.b, b, computed[1])):
+        if own or ragged(dims, shape, nest.extents):
             blocks = _blocks(dims, nest, itemsize)
-            if blocks is None:
+            if blocks is None or (own and not _is_image(dims, shape, nest, blocks)):
                 return None
             for axis, block in blocks.items():
                 blocked[axis] = min(block, blocked.get(axis, block))
-    x = _operand(nest.maps.a, a, nest.extents, blocked)
-    y = _operand(nest.maps.b, b, nest.extents, blocked)
+    x = _operand(nest.maps.a, a, nest.extents, blocked, computed[0])
+    y = _operand(nest.maps.b, b, nest.extents, blocked, computed[1])
     target = _strided(nest.maps.out, out)
     return _merged(Loops(nest.extents, x, y, target, _product(out), blocked, False), keep)
 
@@ -131,8 +135,17 @@ def _strided(dims: Dims, shape: Shape, origin: tuple[int, ...] | None = None) ->
     return Linear(terms, offset)
 
 
-def _operand(dims: Dims, shape: Shape, extents: Extents, blocked: dict[str, int]) -> Operand:
-    if not ragged(dims, shape, extents):
+def _is_image(dims: Dims, shape: Shape, nest: Nest, blocks: dict[str, int]) -> bool:
+    """Is a box the whole array at one index of its first dimension, and not too small?"""
+    low, sizes = _box(dims[1:], nest.extents)
+    whole = all(i <= 0 and i + n >= m for i, n, m in zip(low, sizes, shape[1:]))
+    exact = len(shape) > 1 and (low[-1], sizes[-1]) == (0, shape[-1])
+    return whole and exact and blocks == {dims[0].axis: 1} and _product(sizes) >= IMAGE
+
+
+def _operand(dims: Dims, shape: Shape, extents: Extents, blocked: dict[str, int], boxed: bool
+             ) -> Operand:  # fmt: skip
+    if not (boxed or ragged(dims, shape, extents)):
         return Operand(_strided(dims, shape))
     low, sizes = _box(dims, {**extents, **blocked})
     return Operand(_strided(dims, sizes, low), Box(dims, shape, low, sizes))

@@ -24,8 +24,8 @@ SLACK = 256
 # ------------------------------------------------------------------------------------------ boxes
 
 
-class BoxCopy:
-    """Copies the box of the current blocks, converted to wide sums, to `target`.
+class BoxFill:
+    """Fills the memory at `target` with the box of the current blocks, as wide sums.
 
     Meanwhile it has the next box fetched into the second-level cache: while a box is worked on,
     nothing else waits for memory.
@@ -35,13 +35,41 @@ class BoxCopy:
         self.text, self.math, self.box, self.lanes = text, math, box, lanes
         self.strides = strides_of(box.shape)
         self.target_strides = strides_of(box.sizes)
-        self.run = self._run_dimensions()
         self.step = self._elements_to_next()
 
     def _elements_to_next(self) -> int | None:
         """From a box to the next one, an image or a band of rows; None where there is no other."""
         cut = [d for d, n in enumerate(self.box.shape) if self.box.sizes[d] < n]
         return self.box.sizes[cut[-1]] * self.strides[cut[-1]] if cut else None
+
+    def fill(self, starts: dict[str, Int], source: str, target: str) -> None:
+        """starts: where the blocks of the blocked axes begin."""
+        raise NotImplementedError(f"{type(self).__name__}.fill")
+
+    def first(self, starts: dict[str, Int]) -> list[Int]:
+        """The box's first index in the array, in each dimension; may be out of bounds."""
+        return [
+            self.text.linear([(starts[x], k) for x, k in dim.terms if x in starts], low)
+            for dim, low in zip(self.box.dims, self.box.low)
+        ]
+
+    def zeros(self, row: str, begin: Int, end: Int) -> None:
+        """Elements begin to end of `row`; may write over what comes after them."""
+        text, lanes = self.text, self.lanes
+
+        def vector(i: Int, _: list[str]) -> None:
+            place = text.at(row, text.add(begin, text.mul(i, lanes)), self.math.sum)
+            self.math.store_sum(text, place, self.math.zero(lanes), lanes)
+
+        text.loop(_vectors(text, text.sub(end, begin), lanes), vector)
+
+
+class BoxCopy(BoxFill):
+    """Copies the box."""
+
+    def __init__(self, text: Text, math: Arithmetic, box: Box, lanes: int) -> None:
+        super().__init__(text, math, box, lanes)
+        self.run = self._run_dimensions()
 
     def _run_dimensions(self) -> int:
         """From which dimension on a valid stretch of the box is a stretch of the array."""
@@ -50,13 +78,8 @@ class BoxCopy:
             d -= 1
         return d
 
-    def copy(self, starts: dict[str, Int], source: str, target: str) -> None:
-        """starts: where the blocks of the blocked axes begin."""
-        first = [
-            self.text.linear([(starts[x], k) for x, k in dim.terms if x in starts], low)
-            for dim, low in zip(self.box.dims, self.box.low)
-        ]
-        self._rows(0, first, source, target, 0, 0, "true")
+    def fill(self, starts: dict[str, Int], source: str, target: str) -> None:
+        self._rows(0, self.first(starts), source, target, 0, 0, "true")
 
     def _rows(self, d: int, starts: list[Int], source: str, target: str, at: Int, to: Int,
               inside: str) -> None:  # fmt: skip
@@ -86,19 +109,10 @@ class BoxCopy:
         first = text.let(f"select i1 {inside}, i64 {first}, i64 {size}")
         last = text.let(f"select i1 {inside}, i64 {last}, i64 {size}")
         row = text.at(target, to, self.math.sum)
-        self._fill(row, 0, text.mul(first, stride))
+        self.zeros(row, 0, text.mul(first, stride))
         at = text.add(at, text.mul(start, stride))
         self._stretch(source, at, row, text.mul(first, stride), text.mul(last, stride))
-        self._fill(row, text.mul(last, stride), size * stride)
-
-    def _fill(self, row: str, begin: Int, end: Int) -> None:
-        text, lanes = self.text, self.lanes
-
-        def zeros(i: Int, _: list[str]) -> None:
-            place = text.at(row, text.add(begin, text.mul(i, lanes)), self.math.sum)
-            self.math.store_sum(text, place, self.math.zero(lanes), lanes)
-
-        text.loop(_vectors(text, text.sub(end, begin), lanes), zeros)
+        self.zeros(row, text.mul(last, stride), size * stride)
 
     def _stretch(self, source: str, at: Int, row: str, begin: Int, end: Int) -> None:
         text, lanes = self.text, self.lanes

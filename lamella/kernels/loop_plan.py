@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamella.kernels.emit_index import Index, Var
@@ -69,12 +69,13 @@ def axes_of(eq: Equation) -> tuple[int, ...]:
     return tuple(sorted(axes))
 
 
-def needed_by(body: Program, outputs: Sequence[Value]) -> list[Equation]:
-    """The equations that `outputs` depend on, in order."""
-    wanted, found = set(outputs), []
+def needed_by(body: Program, outputs: Sequence[Value], known: Collection[Value] = ()
+              ) -> list[Equation]:  # fmt: skip
+    """The equations that `outputs` depend on, in order; not those behind `known` Values."""
+    wanted, found = set(outputs).difference(known), []
     for eq in reversed(body.equations):
         if any(v in wanted for v in eq.results):
-            wanted.update(eq.operands)
+            wanted.update(v for v in eq.operands if v not in known)
             found.append(eq)
     return found[::-1]
 
