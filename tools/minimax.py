@@ -126,6 +126,11 @@ def in_square(g: Callable) -> Callable:
     return lambda z: g(np.sqrt(z))
 
 
+def erf_ratio(z: np.ndarray) -> np.ndarray:
+    """erf(x) / x in z = x^2."""
+    return in_square(each(lambda x: math.erf(x) / x if x else 2 / math.sqrt(math.pi)))(z)
+
+
 def sin_tail(z: np.ndarray) -> np.ndarray:
     """(sin(x) - x) / x^3 in z = x^2."""
     return sum((-1) ** (k + 1) * z**k / L(math.factorial(2 * k + 3)) for k in range(14))
@@ -168,9 +173,8 @@ FITS: dict[str, tuple] = {
     "cos64": (cos_tail, one, 0, PI_4**2, 5),
     "atan32": (atan_tail, one, 0, 1, 8),
     "asin32": (asin_tail, one, 0, 0.25, 5),
-    "erf32": (in_square(each(lambda x: math.erf(x) / x if x else 2 / math.sqrt(math.pi))), one,
-              0, 1, 6),
-    "log_erfc32": (each(lambda x: math.log(math.erfc(x))), one, 0.95, 4, 8),
+    "erf32": (erf_ratio, lambda z: 1 / erf_ratio(z), 0, 1.5**2, 7),
+    "erfc32": (each(lambda s: math.erfc(s + 2.7)), one, 1.5 - 2.7, 3.92 - 2.7, 10),
     "erfcx32": (each(lambda t: erfcx(2 * (1 + t) / (1 - t)) * (1 + 4 * (1 + t) / (1 - t))),
                 one, -1, 0.68, 11),
     "erfinv32": (each(lambda w: erfinv_of_w(w + 2.5)), one, -2.5, 2.5, 8),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lamella.kernels import half_floats
+from lamella.kernels.half_floats import is_half
 from lamella.kernels.text import Text, scalar_type, vector_type
-from lamella.types import FLOATS, is_float
+from lamella.types import is_float
 
 
 class Arithmetic:
@@ -19,9 +21,8 @@ class Arithmetic:
     """
 
     def __init__(self, dtype: np.dtype) -> None:
-        narrow = dtype in FLOATS and dtype.itemsize == 2
         self.dtype = dtype
-        self.sum_dtype = np.dtype(np.float32) if narrow else dtype
+        self.sum_dtype = np.dtype(np.float32) if is_half(dtype) else dtype
         self.element = self.result = scalar_type(dtype)
         self.sum = scalar_type(self.sum_dtype)
         self.products = 1
@@ -40,15 +41,13 @@ class Arithmetic:
         """Elements converted to `sum`s."""
         if self.element == self.sum:
             return x
-        here, there = vector_type(self.element, lanes), vector_type(self.sum, lanes)
-        return text.let(f"fpext {here} {x} to {there}")
+        return half_floats.loaded(text, self.dtype, x, lanes)
 
     def narrow(self, text: Text, x: str, lanes: int) -> str:
         """`sum`s rounded to results."""
         if self.result == self.sum:
             return x
-        here, there = vector_type(self.result, lanes), vector_type(self.sum, lanes)
-        return text.let(f"fptrunc {there} {x} to {here}")
+        return half_floats.stored(text, self.dtype, x, lanes)
 
     def splat(self, text: Text, x: str, lanes: int) -> str:
         """The sum x in every lane."""
@@ -95,11 +94,11 @@ def mask_of(lanes: int, used: int) -> str | None:
 
 
 def _bytes(scalar: str) -> int:
-    return {"half": 2, "bfloat": 2, "float": 4, "double": 8}.get(scalar) or int(scalar[1:]) // 8
+    return {"bfloat": 2, "float": 4, "double": 8}.get(scalar) or int(scalar[1:]) // 8
 
 
 def _mangled(scalar: str, lanes: int) -> str:
-    short = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64"}.get(scalar, scalar)
+    short = {"bfloat": "bf16", "float": "f32", "double": "f64"}.get(scalar, scalar)
     return f"v{lanes}{short}"
 
 
@@ -116,6 +115,9 @@ def _load(text: Text, pointer: str, scalar: str, lanes: int, mask: str | None) -
 
 def _store(text: Text, pointer: str, x: str, scalar: str, lanes: int, mask: str | None) -> None:
     t, align = vector_type(scalar, lanes), _bytes(scalar)
+    if mask is not None and mask == mask_of(lanes, 1):
+        # A scalar: of narrowed lanes LLVM would store one with its full width.
+        t, x, mask = scalar, text.let(f"extractelement {t} {x}, i64 0"), None
     if mask is None:
         text.do(f"store {t} {x}, ptr {pointer}, align {align}")
         return

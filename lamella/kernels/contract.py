@@ -236,7 +236,7 @@ class Region:
             arguments += sorted({j for i in group for j in sources[i] if j >= count})
             places = [[arguments.index(j) for j in sources[i]] for i in group]
             mine = [plans[i] for i in group]
-            make = partial(_body_text, mine, places, self.body, self.eq, self.math)
+            make = partial(_body_text, mine, places, self.body, self.eq, self.math, self.target)
             flops = self.math.products * sum(plan.flops for plan in mine)
             plan = mine[0] if len(plans) == 1 else None
             name = f"nests {' '.join(map(str, group))}"
@@ -250,7 +250,7 @@ class Region:
         filters = self._array(form.filter_nbytes)
         make = partial(filters_text, form)
         self._launch("filters", make, form.channels, 0, self.operands[1], filters)
-        make = partial(_minimal_text, form, self.body, self.eq, self.math)
+        make = partial(_minimal_text, form, self.body, self.eq, self.math, self.target)
         self._launch("minimal", make, form.plan.n_chunks, form.flops, *range(count), filters,
                      plan=form.plan)  # fmt: skip
         return Lowered(tuple(self.launches), tuple(self.scratch), _inplace(self.body, self.eq))
@@ -310,9 +310,9 @@ class Region:
 
 
 def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Equation,
-               math: Arithmetic) -> str:  # fmt: skip
+               math: Arithmetic, target: Target) -> str:  # fmt: skip
     """Nests with the whole body; places: the arguments that hold each nest's operands."""
-    code = Code()
+    code = Code(target)
     count = max(len(body.inputs) + len(body.outputs), 1 + max(map(max, places)))
     arrays = [code.array(j) for j in range(count)]
     computed = _computed(code, math, body, eq, dict(zip(body.inputs, arrays)))
@@ -321,8 +321,9 @@ def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Eq
     return _chunks(code, [(kernel, _ending(kernel, body, eq, arrays)) for kernel in kernels])
 
 
-def _minimal_text(form: Minimal, body: Program, eq: Equation, math: Arithmetic) -> str:
-    code = Code()
+def _minimal_text(form: Minimal, body: Program, eq: Equation, math: Arithmetic,
+                  target: Target) -> str:  # fmt: skip
+    code = Code(target)
     count = len(body.inputs) + len(body.outputs)
     arrays = [code.array(j) for j in range(count + 1)]
     images = arrays[body.inputs.index(eq.operands[0])]

@@ -19,7 +19,7 @@ import numpy as np
 from lamella.indexmap import IndexMap, Shape
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_gather import Dims
-from lamella.kernels.text import Int, Text
+from lamella.kernels.text import Int, Text, vector_type
 from lamella.native import Target
 from lamella.types import bfloat16
 
@@ -46,6 +46,11 @@ class PairProducts(Arithmetic):
         x, y = (text.let(f"bitcast {wide} {v} to {pairs}") for v in (x, y))
         name = "llvm.x86.avx512bf16.dpbf16ps.512"
         return text.call(wide, name, (wide, z), (pairs, x), (pairs, y))
+
+    def narrow(self, text: Text, x: str, lanes: int) -> str:
+        """`sum`s rounded to results, for which these processors have an instruction."""
+        here, there = vector_type(self.result, lanes), vector_type(self.sum, lanes)
+        return text.let(f"fptrunc {there} {x} to {here}")
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,11 @@ import numpy as np
 from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_fold import fold
 from lamella.kernels.emit_index import Index, Var, both, compare
-from lamella.kernels.emit_lanes import INT64, Lanes, is_half
+from lamella.kernels.emit_lanes import INT64, Lanes
 from lamella.kernels.emit_memory import load, prefetch_row, store
 from lamella.kernels.emit_tile import Tile, load_transposed
 from lamella.kernels.emit_window import window
+from lamella.kernels.half_floats import is_half
 from lamella.kernels.kernel import CannotFuse
 from lamella.program import Equation, Program, Value
 from lamella.types import BOOL, Type, is_integer

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from lamella.kernels import half_floats
 from lamella.kernels.emit_code import Code
-from lamella.types import BOOL, FLOATS, UNSIGNED, bfloat16, is_float
+from lamella.kernels.half_floats import is_half
+from lamella.types import BOOL, UNSIGNED, is_float
 
-FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
-INT32, INT64 = np.dtype("int32"), np.dtype("int64")
+FLOAT16, FLOAT32, FLOAT64 = (np.dtype(f"float{n}") for n in (16, 32, 64))
+INT32, INT64, UINT16 = np.dtype("int32"), np.dtype("int64"), np.dtype("uint16")
 #: Never nnan or ninf (NaN must survive), never reassoc (bits must not depend on the compiler),
 #: never arcp (LLVM would divide by approximate reciprocals, and 1/inf would be NaN).
 FLAGS = "nsz contract "
@@ -263,15 +265,8 @@ class Lanes:
 
     def stored_(self) -> Lanes:
         """The bits that a half float has in memory, as uint16 lanes."""
-        if self.dtype == bfloat16:
-            i = self._cast("bitcast", np.dtype("uint32"))
-            rounded = (i + 0x7FFF + ((i >> 16) & 1)) >> 16
-            quiet = (i >> 16) | 0x40
-            return (self != self).select_(quiet, rounded)._cast("trunc", np.dtype("uint16"))
-        half = f"<{self.width} x half>" if self.width > 1 else "half"
-        narrow = self.code.let(f"fptrunc {self.type} {self.ref} to {half}")
-        bits = f"<{self.width} x i16>" if self.width > 1 else "i16"
-        return self.new(f"bitcast {half} {narrow} to {bits}", np.dtype("uint16"))
+        bits = half_floats.stored(self.code, self.dtype, self.ref, self.width)
+        return Lanes(self.code, UINT16, self.width, bits)
 
     def rounded_(self) -> Lanes:
         """A half float's register rounded to the values that its dtype has."""
@@ -299,14 +294,14 @@ class Lanes:
         return self._cast("trunc", dtype)
 
     def _to_float(self, dtype: np.dtype) -> Lanes:
-        register = FLOAT64 if dtype == FLOAT64 else FLOAT32
         if not is_float(self.dtype):
             signed = self.dtype != BOOL and self.dtype not in UNSIGNED
+            register = FLOAT64 if dtype == FLOAT64 else FLOAT32
             x = self._cast("sitofp" if signed else "uitofp", register)
-        elif (self.dtype == FLOAT64) == (register == FLOAT64):
-            x = self
+        elif self.dtype == FLOAT64:
+            x = self._to_register(dtype)
         else:
-            x = self._cast("fpext" if register == FLOAT64 else "fptrunc", register)
+            x = self._cast("fpext", FLOAT64) if dtype == FLOAT64 else self
         x = x.with_dtype(dtype)
         return x.rounded_() if is_half(dtype) else x
 
@@ -380,9 +375,19 @@ class Lanes:
         return Lanes(self.code, FLOAT64, wide[0].width, result)._to_register(self.dtype)
 
     def _to_register(self, dtype: np.dtype) -> Lanes:
+        """float64 lanes in the register of another float's lanes."""
         if dtype == FLOAT64:
             return self
-        return self._cast("fptrunc", FLOAT32).with_dtype(dtype)
+        x = self._cast("fptrunc", FLOAT32)
+        return (self._made_odd(x) if dtype == FLOAT16 else x).with_dtype(dtype)
+
+    def _made_odd(self, x: Lanes) -> Lanes:
+        """x, these float64 lanes as float32, rounded to odd: cut off, the last bit set where that
+        loses anything. Then rounding to float16 is as if it were the only one (Boldo and Melquiond
+        2008). LLVM joins two plain roundings into one for which it has no code."""
+        back = x._cast("fpext", FLOAT64)
+        cut = x.bits_() - (back.abs_() > self.abs_()).convert_(INT32)
+        return (cut | (back != self).convert_(INT32)).floats_()
 
     def _each_lane(self, name: str, n: int, width: int) -> str:
         """A function of the module that calls `name` for every lane."""
@@ -434,10 +439,6 @@ class Lanes:
         return self.shuffled(self, range(self.width)[::-1])
 
 
-def is_half(dtype: np.dtype) -> bool:
-    return dtype in FLOATS and dtype.itemsize == 2
-
-
 def mangled(dtype: np.dtype, width: int) -> str:
     """How intrinsics name a lane's type."""
     t = {"float": "f32", "double": "f64"}.get(register_type(dtype), register_type(dtype))
@@ -452,13 +453,8 @@ def together(*xs: Lanes) -> tuple[Lanes, ...]:
 
 def loaded(bits: Lanes, dtype: np.dtype) -> Lanes:
     """The float32 register of a half float given by its uint16 bits."""
-    if dtype == bfloat16:
-        wide = bits._cast("zext", np.dtype("uint32")) << 16
-        return wide._cast("bitcast", FLOAT32).with_dtype(bfloat16)
-    half = f"<{bits.width} x half>" if bits.width > 1 else "half"
-    narrow = bits.code.let(f"bitcast {bits.type} {bits.ref} to {half}")
-    register = f"<{bits.width} x float>" if bits.width > 1 else "float"
-    return bits.new(f"fpext {half} {narrow} to {register}", dtype)
+    register = half_floats.loaded(bits.code, dtype, bits.ref, bits.width)
+    return Lanes(bits.code, dtype, bits.width, register)
 
 
 def iota(code: Code, width: int, dtype: np.dtype, step: int = 1) -> Lanes:

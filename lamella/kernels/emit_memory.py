@@ -8,8 +8,9 @@ import numpy as np
 
 from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_index import Index
-from lamella.kernels.emit_lanes import BOOL, INT64, Lanes, loaded, register_type
-from lamella.types import FLOATS, Type
+from lamella.kernels.emit_lanes import BOOL, INT64, UINT16, Lanes, loaded, register_type
+from lamella.kernels.half_floats import is_half
+from lamella.types import Type
 
 SLACK = 64  # bytes past its end to which every buffer may be read
 FAR_BYTES = 8 << 20  # rows of a table that is larger come from memory, not from a cache
@@ -31,9 +32,7 @@ def memory_type(t: Type) -> str:
     """The LLVM type of an element in memory; the 16-bit floats travel as i16, bool as i8."""
     if t.dtype == BOOL:
         return "i8"
-    if t.dtype in FLOATS and t.dtype.itemsize == 2:
-        return "i16"
-    return register_type(t.dtype)
+    return "i16" if is_half(t.dtype) else register_type(t.dtype)
 
 
 def _mangled(t: Type, width: int) -> str:
@@ -46,15 +45,15 @@ def _to_register(code: Code, t: Type, ref: str, width: int) -> Lanes:
         byte = memory_type(t) if width == 1 else f"<{width} x i8>"
         zero = "0" if width == 1 else "zeroinitializer"
         return Lanes(code, BOOL, width, code.let(f"icmp ne {byte} {ref}, {zero}"))
-    if memory_type(t) == "i16" and t.dtype in FLOATS:
-        return loaded(Lanes(code, np.dtype("uint16"), width, ref), t.dtype)
+    if is_half(t.dtype):
+        return loaded(Lanes(code, UINT16, width, ref), t.dtype)
     return Lanes(code, t.dtype, width, ref)
 
 
 def _to_memory(lanes: Lanes, t: Type) -> Lanes:
     if t.dtype == BOOL:
         return lanes.convert_(np.dtype("uint8"))
-    return lanes.stored_() if memory_type(t) == "i16" and t.dtype in FLOATS else lanes
+    return lanes.stored_() if is_half(t.dtype) else lanes
 
 
 def address(code: Code, pointer: str, t: Type, scalar: Index) -> str:

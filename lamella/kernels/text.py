@@ -15,13 +15,13 @@ Int = int | str
 Typed = tuple[str, str]
 
 _TYPES = {
-    "bool": "i8", "float16": "half", "bfloat16": "bfloat", "float32": "float", "float64": "double",
+    "bool": "i8", "float16": "i16", "bfloat16": "i16", "float32": "float", "float64": "double",
     **{f"{sign}int{n}": f"i{n}" for sign in ("", "u") for n in (8, 16, 32, 64)},
 }  # fmt: skip
 
 
 def scalar_type(dtype: np.dtype) -> str:
-    """The LLVM type of an array element; bool is a byte."""
+    """The LLVM type of an array element; bool is a byte, half floats are their bits."""
     return _TYPES[dtype.name]
 
 

@@ -17,7 +17,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remember
 from itertools import count
@@ -27,7 +27,7 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
-from . import cache, processor
+from . import cache, half_floats, processor
 from .processor import target
 
 MAX_THREADS = 8
@@ -149,10 +149,22 @@ def _link(names: Mapping[str, tuple[str, ...]], objects: Mapping[str, bytes]) ->
         library.add_object_img(code)
         for name in names[digest]:
             library.export_symbol(f"{name}.{digest}")
+    for name, address in _half_floats(objects.values()).items():
+        library.import_symbol(name, address)
     tracker = library.link(_jit(), f"lamella{next(_serial)}")
     for digest in objects:
         _loaded[digest] = {name: tracker[f"{name}.{digest}"] for name in names[digest]}
     tracker.detach()
+
+
+def _half_floats(objects: Iterable[bytes]) -> Addresses:
+    """The conversions that these objects call."""
+    names = half_floats.NAMES
+    if not any(name.encode() in code for code in objects for name in names):
+        return {}
+    text = half_floats.TEXT
+    module = load_modules({"half floats": (lambda: text, tuple(names.values()))}, salt=text)
+    return {name: module["half floats"][function] for name, function in names.items()}
 
 
 @remember

@@ -1,6 +1,9 @@
 """`contract`: sums of products over index maps (lamella.indexmap). Matrix products, einsum, every
 convolution and each of their gradients are instances; a gradient permutes the roles.
 
+Products with elements out of bounds are left out. A kernel may multiply by 0 instead: NaN where the
+other factor is infinite or NaN.
+
 `band=(x, y, low, high)`, which a pass sets, says that points of the loops with y - x below `low` or
 above `high` may be left out: they add zeros, or to elements that nobody reads.
 """

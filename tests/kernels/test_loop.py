@@ -118,6 +118,17 @@ def test_mixed_widths_in_one_loop(dtype: Any) -> None:
     check(f, (normal(300) * 3).astype(dtype), normal(300))
 
 
+def test_float64_to_float16_among_float16() -> None:
+    """LLVM made one rounding of two here, by a function that no library has."""
+
+    def f(g: Any, x: Any, y: Any, keep: Any) -> Any:
+        narrow = ops.convert(ops.mul(ops.neg(ops.mul(x, y)), x), dtype="float16")
+        return ops.select(keep, ops.mul(ops.add(g, narrow), g), g)
+
+    half, wide = np.full((3, 8), 0.1, "float16"), normal(3, 8, dtype="float64")
+    check(f, half, wide, wide + 1, wide > 0, rtol=2e-3)
+
+
 # ------------------------------------------------------------------------------- reductions
 
 

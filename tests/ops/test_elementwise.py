@@ -121,14 +121,18 @@ def test_convert(source: str, target: str) -> None:
     check(lambda v: ops.convert(v, dtype=target), x, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("source", ["float32", "float64"])
 @pytest.mark.parametrize("target", ["float16", "bfloat16"])
-def test_rounding_to_half(target: str) -> None:
+def test_rounding_to_half(source: str, target: str) -> None:
     rng = np.random.default_rng(0)
-    special = [1e-6, 6e-8, 65519, 65520, 1e30, np.inf, np.nan, -0.0]
-    x = np.concatenate([rng.normal(size=1000), special])
-    x = x.astype("float32")
-    want = x.astype(dtype_of(target)).view("uint16")
-    body = program(lambda v: ops.convert(v, dtype=target), typed(len(x)))
+    special = [1e-6, 6e-8, 65519, 65520, 1e30, 1e300, np.inf, np.nan, -0.0]
+    # Ties of float16, and what float32 rounds to them.
+    ties = np.outer(1 + (2 * np.arange(40) + 1) / 2048, [1 - 1e-12, 1, 1 + 1e-12]).ravel()
+    x = np.concatenate([rng.normal(size=1000), special, ties, -ties])
+    with np.errstate(over="ignore"):
+        x = x.astype(source)
+        want = x.astype(dtype_of(target)).view("uint16")
+    body = program(lambda v: ops.convert(v, dtype=target), typed(len(x), dtype=source))
     (got,) = run_loop(body, x)
     numbers = ~np.isnan(x)
     np.testing.assert_array_equal(got.view("uint16")[numbers], want[numbers])
