@@ -420,7 +420,7 @@ def scans(x):
 def dropout(x):
     counter = ops.reshape(ops.iota(shape=(x.size,), axis=0, dtype="uint32"), shape=x.shape)
     keys = [ops.full(shape=x.shape, dtype="uint32", value=k) for k in (7, 11)]
-    keep = ops.philox(counter, *keys) > np.uint32(2**31)
+    keep = ops.philox(counter, *keys) > np.uint64(2**63)
     return np.where(keep, x * 2, 0), np.where(keep, x, 0).sum()
 
 
@@ -505,6 +505,26 @@ def test_kernels_that_hand_on_blocks_are_a_chain():
     kinds = [line.text.split()[0] for line in executable.machine.code.instructions]
     assert kinds == ["CALL_ANY", "STOP"]
     np.testing.assert_allclose(*executable(q, k, v), *program.run(q, k, v), rtol=1e-4, atol=1e-5)
+
+
+def test_a_chain_is_not_cut_by_sums_of_its_parts():
+    """A normalized layer backwards: the gradient, two products with it, and sums of all of them."""
+
+    def layer(x, w, y, g):
+        centred = g - y * 0.5
+        back = centred @ w
+        total = centred.sum(axis=0)
+        return x.T @ centred, back.sum(axis=0) + total, back * 2.0
+
+    rng = np.random.default_rng(2)
+    x, y, g = rng.normal(size=(3, 12_800, 64)).astype("float32")
+    w = rng.normal(size=(64, 64)).astype("float32")
+    program = lamella.jit(layer).program(x, w, y, g)
+    executable = compile_program(program)
+    chains = [i.text for i in executable.machine.code.instructions if "chain of" in i.text]
+    assert [text.count(" + ") >= 2 for text in chains] == [True]
+    for result, expected in zip(executable(x, w, y, g), program.run(x, w, y, g)):
+        np.testing.assert_allclose(result, expected, rtol=1e-3, atol=2e-2)
 
 
 def test_a_region_that_is_joined_late_makes_no_cycle():

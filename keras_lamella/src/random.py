@@ -94,8 +94,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
     shape = inputs.shape
     if noise_shape is not None:
         shape = tuple(n if s is None else s for s, n in zip(noise_shape, inputs.shape))
-    dropped = np.uint32(min(round(rate * 2**32), 2**32 - 1))
-    keep = bits(draw_seed(seed), shape, beside=inputs) >= dropped
+    keep = variates.kept(draw_seed(seed), shape, rate, beside=inputs)
     scale = inputs.dtype.type(1.0 / (1.0 - rate))
     return np.where(keep, inputs * scale, np.zeros((), inputs.dtype))
 

@@ -31,7 +31,8 @@ def bits(seed: Any, shape: tuple[int, ...], start: int = 0, beside: Any = None) 
     counter = ops.iota(shape=(size,), axis=0, dtype="uint32")
     counter = counter + np.uint32(start) if start else counter
     counter = np.reshape(counter, shape)  # here, so that the draw fuses with its use
-    return apply(ops.philox, counter, *(np.broadcast_to(seed[i], shape) for i in (0, 1)))
+    keys = (np.broadcast_to(seed[i], shape) for i in (0, 1))
+    return np.astype(apply(ops.philox, counter, *keys), _UINT32)
 
 
 _BLOCK = 16384  # words whose intermediate results stay in the cache
@@ -41,8 +42,36 @@ def _bits(seed: np.ndarray, start: int, size: int) -> np.ndarray:
     words = np.arange(start, start + size).astype(_UINT32)
     keys = seed[:1], seed[1:]
     for i in range(0, size, _BLOCK):
-        words[i : i + _BLOCK] = ops.philox.numpy(words[i : i + _BLOCK], *keys)
+        words[i : i + _BLOCK] = ops.philox.numpy(words[i : i + _BLOCK], *keys).astype(_UINT32)
     return words
+
+
+#: Masks of fewer elements are drawn where they are used.
+LARGE_MASK = 1 << 14
+#: Draws of 16 bits hit a rate to this part of it.
+_RATE_ERROR = 1e-3
+
+
+def kept(seed: Any, shape: tuple[int, ...], rate: float, beside: Any) -> Any:
+    """True with probability 1 - `rate`, for each element of `shape`.
+
+    Element i of a large mask of n looks at 16 of the 64 bits of block i mod ceil(n / 4); elements
+    of small ones, and of those whose rate 16 bits do not hit, at 32 bits of a block of their own.
+    """
+    size, dropped = math.prod(shape), round(rate * 2**16)
+    error = abs(dropped / 2**16 - rate)
+    if size < LARGE_MASK or error > _RATE_ERROR * min(rate, 1 - rate):
+        return bits(seed, shape, beside=beside) >= np.uint32(min(round(rate * 2**32), 2**32 - 1))
+    seed = convert_to_tensor(seed, _UINT32)
+    blocks = -(-size // 4)
+    if isinstance(seed, Tracer) or isinstance(beside, Tracer):
+        counter = ops.iota(shape=(blocks,), axis=0, dtype="uint32")
+    else:
+        counter = np.arange(blocks, dtype=_UINT32)
+    words = apply(ops.philox, counter, *(np.broadcast_to(seed[i], (blocks,)) for i in (0, 1)))
+    parts = [(words >> np.uint64(16 * k)) & np.uint64(0xFFFF) for k in range(4)]
+    mask = np.concatenate([part >= np.uint64(dropped) for part in parts])
+    return np.reshape(mask[:size] if size % 4 else mask, shape)
 
 
 def unit_interval(seed: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:

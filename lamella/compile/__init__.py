@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lamella import inspect, native
 from lamella.compile.assemble import Assembler
+from lamella.compile.chains import in_chains
 from lamella.compile.executable import Executable
 from lamella.compile.instructions import (
     Buffer,
@@ -90,6 +91,7 @@ def _row(array: Buffer) -> Buffer:
 
 def _executable(program: Program, instructions: list[Instruction], lowering: Lowering,
                 donated: dict[int, int]) -> Executable:  # fmt: skip
+    instructions = in_chains(instructions)
     arena_nbytes = plan_arena(instructions)
     kernels = {c.kernel.key: c.kernel for c in calls(instructions)}
     addresses = native.compile_kernels(

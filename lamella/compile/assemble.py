@@ -150,6 +150,7 @@ class Assembler:
         self._touch(
             access
             for buffer, written, block in zip(call.arguments, call.written, kernel.blocks)
+            if block != 0
             for access in self._accesses(buffer, written, kernel.n_chunks, block)
         )
         self.run.append((self.count, call))

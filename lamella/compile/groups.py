@@ -48,6 +48,8 @@ def _accesses(body: Sequence[Instruction], groups: int) -> Iterator[Access]:
     for i in body:
         if isinstance(i, Call):
             for k, (buffer, writes) in enumerate(zip(i.arguments, i.written)):
+                if i.kernel.blocks[k] == 0:
+                    continue
                 yield buffer, writes, i.kernel.group_block(k, groups)
         elif isinstance(i, Copy):
             block = i.nbytes // groups

@@ -21,11 +21,18 @@ def schedule(program: Program, donated: Mapping[int, int]) -> Program:
     """
     equations = program.equations
     producer = {v: i for i, eq in enumerate(equations) for v in eq.results}
+
+    def shared(v: Value) -> Value:
+        """The Value whose memory `v` is, through reshapes."""
+        while v in producer and "alias" in equations[producer[v]].primitive.traits:
+            v = equations[producer[v]].operands[0]
+        return v
+
     needs = [{producer[v] for v in eq.operands if v in producer} for eq in equations]
     waits: list[set[int]] = [set() for _ in equations]
     readers = _readers(equations)
     for i, j in donated.items():
-        writer = producer.get(program.outputs[j])
+        writer = producer.get(shared(program.outputs[j]))
         if writer is not None:
             waits[writer] |= readers.get(program.inputs[i], set()) - {writer}
     order = _topological(needs, waits, _ranks(program, donated))

@@ -178,7 +178,7 @@ def random_bits(key: Any, shape: Shape) -> Any:
         key = np.asarray(key).astype(np.uint32)
         counter = np.arange(count, dtype=np.uint32)
     keys = [np.broadcast_to(key[i], (count,)) for i in range(2)]
-    return np.reshape(apply(ops.philox, counter, *keys), shape)
+    return np.reshape(np.astype(apply(ops.philox, counter, *keys), np.uint32), shape)
 
 
 def uniform(key: Any, shape: Shape, dtype: Any = np.float32) -> Any:

@@ -193,10 +193,21 @@ class Region:
             if block and (v in aligned or j >= len(inputs)):
                 found[j] = block * v.type.dtype.itemsize
         for k, j in enumerate(self.operands):
-            own = plan.operand_block(k) if j in self.packed else None
-            if self.operands.count(j) == 1 and own:
+            own = plan.operand_block(k) if j in self.packed or self.computed[k] else None
+            if own and self.computed[k]:
+                found |= dict.fromkeys(self._computed_from(k), own * self.math.dtype.itemsize)
+            elif own and self.operands.count(j) == 1:
                 found[j] = own * self.math.dtype.itemsize
         return found
+
+    def _computed_from(self, k: int) -> list[int]:
+        """The arrays that an element of operand k is computed from, and that are else not read."""
+        operand, inputs = self.eq.operands[k], self.body.inputs
+        cone = needed_by(self.body, [operand])
+        others = {v for e in self.body.equations if e not in cone for v in e.operands}
+        views = {v for e in cone if e.primitive.family == "view" for v in e.operands}
+        return [j for j, v in enumerate(inputs) if v.type == operand.type
+                and v not in others | views and any(v in e.operands for e in cone)]  # fmt: skip
 
     def _packed(self) -> list[int]:
         """The arguments that hold the operands: the arrays, or pairs made of them."""
@@ -276,7 +287,7 @@ class Region:
         make = partial(_sums_text, plan, self.body, self.eq, self.math, inputs)
         flops = self.math.products * plan.flops
         numbers = [self.body.inputs.index(v) for v in inputs]
-        self._launch("sums", make, plan.n_chunks, flops, *sources, array, *numbers)
+        self._launch("sums", make, plan.n_chunks, flops, *sources, array, *numbers, plan=plan)
         return self.followed(sums, array)
 
     def generic(self, maps: IndexMap) -> Lowered:

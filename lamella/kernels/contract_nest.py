@@ -7,7 +7,7 @@ blocks of its blocked axes (an image, or a band of its rows).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lamella.indexmap import Shape
 from lamella.kernels.contract_gather import Dims, Extents, Nest
@@ -70,6 +70,8 @@ class Loops:
     out_size: int
     blocked: dict[str, int]
     empty: bool
+    #: points of a merged axis for each of its outermost
+    grains: dict[str, int] = field(default_factory=dict)
 
     @property
     def operands(self) -> tuple[Operand, Operand]:
@@ -207,8 +209,10 @@ def _merged(loops: Loops, keep: str | None) -> Loops:
         able = [x for x in extents if x not in loops.blocked and x != keep]
         return next(((p, q) for p in able for q in able if p != q and continues(p, q)), None)
 
+    grains: dict[str, int] = {}
     while found := pair():
         p, q = found
+        grains[q] = grains.pop(p, 1) * extents[q]
         extents[q] *= extents.pop(p)
         for s in arrays:
             s.pop(p, None)
@@ -217,4 +221,4 @@ def _merged(loops: Loops, keep: str | None) -> Loops:
         for s, old in zip(arrays, (loops.a.access, loops.b.access, loops.out))
     )
     return Loops(extents, Operand(a, loops.a.box), Operand(b, loops.b.box), out,
-                 loops.out_size, loops.blocked, loops.empty)  # fmt: skip
+                 loops.out_size, loops.blocked, loops.empty, grains)  # fmt: skip

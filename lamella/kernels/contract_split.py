@@ -16,8 +16,8 @@ CHUNK_FLOPS = 300_000
 MAX_CHUNKS = 64
 #: A kernel of its own copies an operand to panels where more chunks than this read it.
 FEW_READERS = 2
-#: Storing an element takes as long as so many operations.
-ELEMENT_FLOPS = 16
+#: Reading or storing an element takes as long as so many operations.
+ELEMENT_FLOPS = 32
 #: A second kernel that adds the parts of a split sum is worth this many bytes.
 COMBINE_BYTES = 2 << 20
 #: Weights of which a stretch stays with a thread are so many times as large as the results.
@@ -26,6 +26,8 @@ WEIGHTS = 8
 PART_BYTES = 16 << 20
 #: A split sum has at least so many steps in each part.
 PART_STEPS = 64
+#: Chunks are whole images, as in loop kernels, if an image is so many tiles.
+GRAIN = 8
 #: Copying an element to a box or panel costs as much as reading so many again.
 COPY_WEIGHT = 4
 
@@ -77,7 +79,9 @@ class Split:
     grid: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        work = max(self.work, ELEMENT_FLOPS * self.loops.out_size)
+        arrays = [*(op.access for op in self.loops.operands), self.loops.out]
+        largest = max(self._bytes(x.strides) for x in arrays) // self.itemsize
+        work = max(self.work, ELEMENT_FLOPS * largest)
         wanted = max(1, min(MAX_CHUNKS, work // CHUNK_FLOPS))
         counts: dict[str, int] = {}
         first = self._outermost_of_weights()
@@ -108,7 +112,9 @@ class Split:
         return max(self.loops.blocked.get(axis, 1), self.tile.unit(axis))
 
     def _block(self, axis: str, count: int) -> int:
-        unit = self._unit(axis)
+        unit, grain = self._unit(axis), self.loops.grains.get(axis, 1)
+        if count <= self.loops.extents[axis] // grain and grain >= GRAIN * unit:
+            return -(-self.loops.extents[axis] // (grain * count)) * grain
         units = -(-self.loops.extents[axis] // unit)
         return min(self.loops.extents[axis], -(-units // count) * unit)
 

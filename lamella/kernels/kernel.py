@@ -18,8 +18,8 @@ class Kernel:
     key: everything the code depends on besides the processor; equal keys share machine code.
     make_text: the LLVM IR text; called only when no compiled code is found.
     blocks: per argument, the bytes per chunk if chunk c touches only bytes [c*block, (c+1)*block)
-        of that array, else None (it may touch anything). Two kernels with equal n_chunks and
-        blocks need no barrier between them.
+        of that array (nothing, where that is 0), else None (it may touch anything). Two kernels
+        with equal n_chunks and blocks need no barrier between them.
     runs: how many runs of equally many chunks have blocks of their own in more of the arrays,
         which are the run_blocks (matrices of a batch whose rows are cut into chunks).
     flops, nbytes: arithmetic operations and bytes of the arrays touched, for the profiler.

@@ -18,7 +18,15 @@ from lamella.kernels.emit_memory import load, store, tail_mask
 from lamella.kernels.emit_probe import Axis
 from lamella.kernels.kernel import Kernel, Launch
 from lamella.kernels.loop_map import Map
-from lamella.kernels.loop_plan import Outputs, Space, chunk_count, lanes_of, needed_by, split
+from lamella.kernels.loop_plan import (
+    Outputs,
+    Space,
+    block_of,
+    chunk_count,
+    lanes_of,
+    needed_by,
+    split,
+)
 from lamella.kernels.loop_tile import Tiles, window_tiles
 from lamella.kernels.text import Int
 from lamella.native import Target
@@ -81,7 +89,9 @@ class Fold:
             self.prefix += 1
         # partial results are memory traffic too: each chunk folds at least eight elements into one
         length = math.prod(self.outputs.domain[i] for i in self.outputs.folded)
-        self.per_chunk, self.n_chunks = split(max(self.units, 1), min(wanted, max(1, length // 8)))
+        parts = min(wanted, max(1, length // 8))
+        images = self.outputs.domain[0] if self.prefix and self.folded[0].members[0] == 0 else 1
+        self.per_chunk, self.n_chunks = split(max(self.units, 1), parts, images)
 
     @staticmethod
     def _state_types(eq: Any) -> list[np.dtype]:
@@ -118,9 +128,18 @@ class Fold:
         flops = math.prod(self.outputs.domain) * sum(
             eq.primitive.family != "view" for eq in self.body.equations
         )
-        blocks = (None,) * len(arguments)
+        blocks = (*map(self._block, values), *(None for _ in self.scratch))
         kernel = Kernel(self.key, self.text, self.n_chunks, blocks, flops, nbytes)
         return [Launch(kernel, arguments), self._joining().launch()]
+
+    def _block(self, v: Value) -> int | None:
+        """Bytes of array `v` that belong to each chunk alone, where they do."""
+        accesses = [a for a in self.space.inside if a.value is v]
+        if not accesses:
+            return 0
+        if self.kept or not self.prefix or self.n_chunks == 1 or self.tiles:
+            return None
+        return block_of(self.space, accesses, self.folded[: self.prefix], self.per_chunk)
 
     def _joining(self) -> Map:
         reduced = tuple(self.outputs.domain[i] for i in self.outputs.kept)

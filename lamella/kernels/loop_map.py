@@ -15,6 +15,7 @@ from lamella.kernels.kernel import Kernel, Launch
 from lamella.kernels.loop_plan import (
     Outputs,
     Space,
+    block_of,
     chunk_count,
     cost_of,
     lanes_of,
@@ -134,7 +135,8 @@ class Map:
         if self.in_blocks:
             self.prefix = len(self.loops)
             self.pieces = min(self.blocks_in_row, -(-wanted // rows))
-            self.piece, self.pieces = split(self.blocks_in_row, self.pieces)
+            images = 1 if self.loops else self._images()
+            self.piece, self.pieces = split(self.blocks_in_row, self.pieces, images)
             self.units = rows * self.pieces
         else:
             self.prefix, self.units = 0, 1
@@ -142,7 +144,8 @@ class Map:
             while self.prefix < limit and self.units < wanted:
                 self.units *= self.tiles.count(self.prefix)
                 self.prefix += 1
-        self.per_chunk, self.n_chunks = split(max(self.units, 1), wanted)
+        images = 1 if self.in_blocks else self._images()
+        self.per_chunk, self.n_chunks = split(max(self.units, 1), wanted, images)
 
     def _stores_outer(self) -> bool:
         return self.by_row and bool(self.outputs.outer)
@@ -165,25 +168,19 @@ class Map:
     def _block(self, v: Value) -> int | None:
         """Bytes of array `v` that belong to each chunk alone, where they do."""
         accesses = [a for a in self.space.accesses if a.value is v]
+        if not accesses:
+            return 0
         found = self._unit_axes()
-        if not accesses or self.n_chunks == 1 or found is None:
+        if self.n_chunks == 1 or found is None:
             return None
         axes, step = found
-        inside = [i for axis in axes for i in axis.members]
-        strides = set()
-        for a in accesses:
-            steps = [a.stride(self.space.last(axis)) or 0 for axis in axes]
-            rest = {t: c for t, c in a.offset.terms.items()
-                    if not any(t is self.space.variables[i] for i in inside)}  # fmt: skip
-            other = Index(self.space.probe.code, rest, a.offset.constant)
-            if steps[-1] <= 0 or other.low < 0 or other.high >= steps[-1]:
-                return None
-            if any(x != y * axis.extent for x, y, axis in zip(steps, steps[1:], axes[1:])):
-                return None
-            strides.add(steps[-1])
-        if len(strides) != 1:
-            return None
-        return strides.pop() * step * self.per_chunk * v.type.dtype.itemsize
+        return block_of(self.space, accesses, axes, step * self.per_chunk)
+
+    def _images(self) -> int:
+        """The extent of the domain's first axis, where chunks divide it."""
+        outermost = self.loops[0] if self.loops else self.lane_axis
+        first = outermost is not None and outermost.members[0] == 0
+        return self.outputs.domain[0] if first else 1
 
     def _unit_axes(self) -> tuple[list[Axis], int] | None:
         """The loops that units count through, and how many points of the last one a unit has."""

@@ -14,7 +14,7 @@ from lamella.program import Equation, Program, Value
 from lamella.types import FLOATS
 
 SMALL = 1 << 14  # up to this many elements one chunk does all
-CHUNK = 1 << 14  # elements of one chunk, about
+CHUNK = 1 << 13  # elements of one chunk, about
 CHUNK_COST = 40_000  # operations of one chunk, about: two microseconds of them
 MANY, FEW = 1 << 12, 64  # so many results of so few elements each are folded where they are used
 COSTLY = 8  # operations that an exp, a division or a square root counts as
@@ -171,19 +171,23 @@ class Space:
         self.probe = Probe(body, leaves)
         self.variables = [self.probe.variable(n) for n in outputs.domain]
         kept = [self.variables[i] for i in outputs.kept]
-        self.stores: list[Access] = []
-        for values, at in ((outputs.inner, self.variables), (outputs.outer, kept)):
-            where = [Index.of(self.probe.code, v) for v in at]
-            for v in values:
-                self.probe.visit(v, at)
-            for v in body.outputs:
-                self.stores += [
-                    Access(v, offset_of(self.probe.code, v.type, piece.place(where)))
-                    for piece in outputs.pieces_of(v) if piece.value in values
-                ]  # fmt: skip
-        for eq in outputs.folds:
-            self.probe.visit(eq.operands[0], self.variables)
+
+        for v in (*outputs.inner, *(eq.operands[0] for eq in outputs.folds)):
+            self.probe.visit(v, self.variables)
+        self.stores = self._stores(body, outputs, outputs.inner, self.variables)
+        self.inside = [*self.probe.accesses, *self.stores]  # of what is computed over the domain
+        for v in outputs.outer:
+            self.probe.visit(v, kept)
+        self.stores += self._stores(body, outputs, outputs.outer, kept)
         self.accesses = [*self.probe.accesses, *self.stores]
+
+    def _stores(self, body: Program, outputs: Outputs, values: Sequence[Value], at: Sequence[Var]
+                ) -> list[Access]:  # fmt: skip
+        where = [Index.of(self.probe.code, v) for v in at]
+        return [
+            Access(v, offset_of(self.probe.code, v.type, piece.place(where)))
+            for v in body.outputs for piece in outputs.pieces_of(v) if piece.value in values
+        ]  # fmt: skip
 
     def axes(self, chosen: Sequence[int], mergeable: bool = True) -> list[Axis]:
         return group_axes(self.accesses, self.variables, chosen, mergeable)
@@ -225,7 +229,36 @@ def cost_of(equations: Sequence[Equation]) -> int:
     )
 
 
-def split(total: int, parts: int) -> tuple[int, int]:
-    """(size of a part, number of parts) that cover `total`, about `parts` of equal size."""
+def split(total: int, parts: int, images: int = 1) -> tuple[int, int]:
+    """(size of a part, number of parts) that cover `total`, about `parts` of equal size.
+
+    Where the total is that of enough images, parts are whole images: kernels of all kinds divide
+    them alike, and what one writes is still in the cache of the thread that reads it next.
+    """
+    if 1 < images >= parts and total % images == 0:
+        size, count = split(images, parts)
+        return size * (total // images), count
     size = -(-total // max(1, min(parts, total)))
     return size, -(-total // size)
+
+
+def block_of(space: Space, accesses: Sequence[Access], axes: Sequence[Axis], points: int
+             ) -> int | None:  # fmt: skip
+    """Bytes of an array that belong to each chunk of `points` points of `axes` alone, if any do.
+
+    accesses: all that chunks touch of the array.
+    """
+    inside = {space.variables[i] for axis in axes for i in axis.members}
+    strides = set()
+    for a in accesses:
+        steps = [a.stride(space.last(axis)) or 0 for axis in axes]
+        rest = {t: c for t, c in a.offset.terms.items() if t not in inside}
+        other = Index(space.probe.code, rest, a.offset.constant)
+        if steps[-1] <= 0 or other.low < 0 or other.high >= steps[-1]:
+            return None
+        if any(x != y * axis.extent for x, y, axis in zip(steps, steps[1:], axes[1:])):
+            return None
+        strides.add(steps[-1])
+    if len(strides) != 1:
+        return None
+    return strides.pop() * points * accesses[0].value.type.dtype.itemsize

@@ -10,6 +10,7 @@ import pytest
 from keras import ops, random
 from scipy import stats
 
+import lamella
 from keras_lamella.src import variates
 from lamella.frontend.trace import trace
 from lamella.types import type_of
@@ -58,6 +59,26 @@ def test_uniform_never_reaches_its_end(dtype: str) -> None:
     u = random.uniform((N,), dtype=dtype, seed=1)
     assert u.dtype == np.dtype(dtype)
     assert 0 <= np.min(u) < np.max(u) < 1
+
+
+@pytest.mark.parametrize("size", [30_000, 30_001, 30_003])
+@pytest.mark.parametrize("rate", [0.1, 0.2, 0.5, 0.9, 1e-4])
+def test_masks_have_their_rate_everywhere(size: int, rate: float) -> None:
+    """Any part of a mask, and any distance between its elements."""
+    mask = variates.kept(np.array([3, 5], "uint32"), (size,), rate, beside=None)
+    for part in (mask, *np.array_split(mask, 5), *(mask[k::4] for k in range(4))):
+        n, dropped = part.size, int((~part).sum())
+        assert stats.binomtest(dropped, n, rate).pvalue > 1e-4
+    for distance in (1, 2, 4, size // 4, -(-size // 4), size // 2):
+        both = int((~mask[distance:] & ~mask[:-distance]).sum())
+        assert stats.binomtest(both, size - distance, rate**2).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("shape", [(64, 17, 16), (3, 7, 1001)])
+def test_masks_are_the_same_eagerly_and_traced(shape: tuple[int, ...]) -> None:
+    x = np.ones(shape, "float32")
+    traced = lamella.jit(lambda x: random.dropout(x, 0.3, seed=8))
+    np.testing.assert_array_equal(traced(x), random.dropout(x, 0.3, seed=8))
 
 
 def test_dropout_keeps_the_mean() -> None:

@@ -124,7 +124,7 @@ def random_bits(s):
         ops.iota(shape=(int(np.prod(shape)),), axis=0, dtype="uint32"), shape=shape
     )
     keys = [s.like(counter.type) for _ in range(2)]
-    word = ops.philox(counter, *keys)
+    word = ops.convert(ops.philox(counter, *keys), dtype="uint32")
     eight = ops.full(shape=shape, dtype="uint32", value=8)
     return ops.convert(ops.shift_right(word, eight), dtype="float32")
 
