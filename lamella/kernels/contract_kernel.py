@@ -8,12 +8,14 @@ for chunk in lo..hi:                         blocks of the grid's axes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
+from lamella.kernels.contract_fetch import LARGE_BYTES, fetch_next_rows
 from lamella.kernels.contract_nest import Box, Loops
 from lamella.kernels.contract_plan import Plan, summed_axes
 from lamella.kernels.contract_split import Tile
@@ -35,6 +37,9 @@ class Ending(Protocol):
 
     def start_of_chunk(self, blocks: Blocks) -> None:
         """Called in front of a chunk's loops."""
+
+    def fetch(self, blocks: Blocks, shape: Shape, at: dict[str, Int]) -> None:
+        """Ask for the cache lines that the call for this tile will touch."""
 
     def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
         """Take the sums of a tile of `shape` at position `at` in its blocks."""
@@ -229,8 +234,23 @@ class ContractionKernel:
             if self.plan.band and emitter.sums and strided:
                 part = self.plan.band.part(self.code, self.blocks, at, sizes, emitter.sums[0][0])
                 emitter, pointers = emitter.limited(pointers, part)
+            if strided:
+                ending.fetch(self.blocks, shape, at)
+                self._fetch_rows(at, emitter, pointers)
             values = emitter.run(pointers, shape, [self.math.zero(lanes)] * n)
         ending(self.blocks, shape, at, values)
+
+    def _fetch_rows(self, at: dict[str, Int], emitter: Sums, pointers: list[str]) -> None:
+        """Ask for what the next tile reads of large operands that are not staged."""
+        for k, reader in enumerate(emitter.readers):
+            if not reader.wide and self._nbytes(k) >= LARGE_BYTES:
+                element, lane = self._scalar(reader.wide), at[self.tile.lane]
+                fetch_next_rows(self.code, self.tile, reader, emitter, pointers[k], element, lane)
+
+    def _nbytes(self, k: int) -> int:
+        """Bytes that the loops read of operand k; overlaps count again."""
+        strides, extents = self.loops.operands[k].access.strides, self.loops.extents
+        return math.prod(n for x, n in extents.items() if strides.get(x)) * self.math.dtype.itemsize
 
     def _tile_pointer(self, k: int, at: dict[str, Int], reader: Reader) -> str:
         code, lane = self.code, self.tile.lane
