@@ -15,7 +15,7 @@ from typing import Protocol
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
-from lamella.kernels.contract_fetch import LARGE_BYTES, fetch_next_rows
+from lamella.kernels.contract_fetch import LARGE_BYTES
 from lamella.kernels.contract_nest import Box, Loops
 from lamella.kernels.contract_plan import Plan, summed_axes
 from lamella.kernels.contract_split import Tile
@@ -179,7 +179,8 @@ class ContractionKernel:
         sums = [(x, self.blocks.length[x], self.blocks.lengths[x]) for x in self._summed_axes()]
         if self.loops.empty:
             sums = []
-        emitter = Sums(self.code, self.math, self.tile, readers, sums)
+        far = [self._is_far(k, reader) for k, reader in enumerate(readers)]
+        emitter = Sums(self.code, self.math, self.tile, readers, sums, far)
         self._tile_loops(self._tile_axes(), {}, {}, emitter, ending)
 
     def _summed_axes(self) -> list[str]:
@@ -236,21 +237,16 @@ class ContractionKernel:
                 emitter, pointers = emitter.limited(pointers, part)
             if strided:
                 ending.fetch(self.blocks, shape, at)
-                self._fetch_rows(at, emitter, pointers)
+                emitter.fetch_next_rows(pointers, at[self.tile.lane])
             values = emitter.run(pointers, shape, [self.math.zero(lanes)] * n)
         ending(self.blocks, shape, at, values)
 
-    def _fetch_rows(self, at: dict[str, Int], emitter: Sums, pointers: list[str]) -> None:
-        """Ask for what the next tile reads of large operands that are not staged."""
-        for k, reader in enumerate(emitter.readers):
-            if not reader.wide and self._nbytes(k) >= LARGE_BYTES:
-                element, lane = self._scalar(reader.wide), at[self.tile.lane]
-                fetch_next_rows(self.code, self.tile, reader, emitter, pointers[k], element, lane)
-
-    def _nbytes(self, k: int) -> int:
-        """Bytes that the loops read of operand k; overlaps count again."""
+    def _is_far(self, k: int, reader: Reader) -> bool:
+        """Whether operand k is read from a large array; elements that several points read count
+        again."""
         strides, extents = self.loops.operands[k].access.strides, self.loops.extents
-        return math.prod(n for x, n in extents.items() if strides.get(x)) * self.math.dtype.itemsize
+        elements = math.prod(n for x, n in extents.items() if strides.get(x))
+        return not reader.wide and elements * self.math.dtype.itemsize >= LARGE_BYTES
 
     def _tile_pointer(self, k: int, at: dict[str, Int], reader: Reader) -> str:
         code, lane = self.code, self.tile.lane
