@@ -93,7 +93,8 @@ def mask_of(lanes: int, used: int) -> str | None:
     return "<" + ", ".join(f"i1 {int(i < used)}" for i in range(lanes)) + ">"
 
 
-def _bytes(scalar: str) -> int:
+def bytes_of(scalar: str) -> int:
+    """Of an element of an LLVM type."""
     return {"bfloat": 2, "float": 4, "double": 8}.get(scalar) or int(scalar[1:]) // 8
 
 
@@ -103,7 +104,7 @@ def _mangled(scalar: str, lanes: int) -> str:
 
 
 def _load(text: Text, pointer: str, scalar: str, lanes: int, mask: str | None) -> str:
-    t, align = vector_type(scalar, lanes), _bytes(scalar)
+    t, align = vector_type(scalar, lanes), bytes_of(scalar)
     if mask is None:
         return text.let(f"load {t}, ptr {pointer}, align {align}")
     name = f"llvm.masked.load.{_mangled(scalar, lanes)}.p0"
@@ -114,7 +115,7 @@ def _load(text: Text, pointer: str, scalar: str, lanes: int, mask: str | None) -
 
 
 def _store(text: Text, pointer: str, x: str, scalar: str, lanes: int, mask: str | None) -> None:
-    t, align = vector_type(scalar, lanes), _bytes(scalar)
+    t, align = vector_type(scalar, lanes), bytes_of(scalar)
     if mask is not None and mask == mask_of(lanes, 1):
         # A scalar: of narrowed lanes LLVM would store one with its full width.
         t, x, mask = scalar, text.let(f"extractelement {t} {x}, i64 0"), None

@@ -347,7 +347,9 @@ def _ending(kernel: Emits, body: Program, eq: Equation, arrays: list[str]) -> En
     pointers, outputs = dict(zip(body.inputs, arrays)), arrays[len(body.inputs) :]
     if body.outputs == eq.results:
         return Store(kernel, outputs[0], wide=False)
-    return Epilogue(kernel, body, eq.results[0], pointers, outputs[: len(body.outputs)])
+    found = _aligned(body, eq)
+    aligned = [v for v in body.inputs if v in found]
+    return Epilogue(kernel, body, eq.results[0], pointers, outputs[: len(body.outputs)], aligned)
 
 
 def _computed(code: Code, math: Arithmetic, body: Program, eq: Equation,

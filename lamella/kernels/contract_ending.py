@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lamella.kernels.arithmetic import mask_of
+from lamella.kernels.arithmetic import bytes_of, mask_of
 from lamella.kernels.contract_blocks import Blocks
+from lamella.kernels.contract_fetch import LARGE_BYTES, fetch
 from lamella.kernels.contract_kernel import Emits
 from lamella.kernels.contract_nest import Loops, strides_of
 from lamella.kernels.contract_stage import SLACK
@@ -15,7 +16,7 @@ from lamella.kernels.emit_code import Code
 from lamella.kernels.emit_index import Index, Var
 from lamella.kernels.emit_lanes import Lanes
 from lamella.kernels.emit_memory import store
-from lamella.kernels.text import Int, vector_type
+from lamella.kernels.text import Int, scalar_type, vector_type
 from lamella.program import Program, Value
 
 #: An epilogue of more equations than this over all points of a tile is a loop over the rows.
@@ -30,7 +31,7 @@ class Store:
 
     def __init__(self, kernel: Emits, array: str, wide: bool) -> None:
         self.kernel, self.array, self.wide = kernel, array, wide
-        self.out, self.target = kernel.loops.out, array
+        self.target = array
         self.adds = kernel.plan.accumulates
 
     def start_of_chunk(self, blocks: Blocks) -> None:
@@ -43,15 +44,17 @@ class Store:
         offset = code.mul(part, self.kernel.loops.out_size)
         self.target = code.at(self.array, offset, self.kernel.math.sum)
 
+    def fetch(self, blocks: Blocks, shape: Shape, at: dict[str, Int]) -> None:
+        scalar = self.kernel.math.sum if self.wide else self.kernel.math.result
+        if self.kernel.plan.partials * self.kernel.loops.out_size * bytes_of(scalar) >= LARGE_BYTES:
+            fetch_tile(self.kernel, blocks, shape, at, [(self.target, scalar)])
+
     def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
-        kernel, code, lane = self.kernel, self.kernel.code, self.kernel.tile.lane
+        kernel, code = self.kernel, self.kernel.code
         scalar = kernel.math.sum if self.wide else kernel.math.result
-        terms = [(code.add(blocks.start[x], i), self.out[x]) for x, i in at.items()]
-        corner = code.at(self.target, code.linear(terms, self.out.offset), scalar)
+        corner = code.at(self.target, offset_of_tile(kernel, blocks, at), scalar)
         lanes = 1 if kernel.tile.dot else kernel.tile.lanes
-        for (row, vector), value in zip(shape.points(), values):
-            index = sum(i * self.out[x] for x, i in row.items())
-            index += vector * lanes * self.out[lane]
+        for (_, vector), index, value in zip(shape.points(), places(kernel, shape), values):
             last = vector == shape.vectors - 1
             mask = mask_of(lanes, shape.used) if last and lanes > 1 else None
             self._one(code.at(corner, index, scalar), value, lanes, mask)
@@ -72,6 +75,29 @@ class Store:
         if kernel.first is not None:
             old = code.let(f"select i1 {kernel.first}, {t} {math.zero(lanes)}, {t} {old}")
         return math.add(code, old, value, lanes)
+
+
+def offset_of_tile(kernel: Emits, blocks: Blocks, at: dict[str, Int]) -> Int:
+    """The element of the result where a tile begins."""
+    code, out = kernel.code, kernel.loops.out
+    terms = [(code.add(blocks.start[x], i), out[x]) for x, i in at.items()]
+    return code.linear(terms, out.offset)
+
+
+def places(kernel: Emits, shape: Shape) -> list[int]:
+    """The first element of every vector of a tile, counted from where the tile begins."""
+    out, tile = kernel.loops.out, kernel.tile
+    width = (1 if tile.dot else tile.lanes) * out[tile.lane]
+    return [sum(i * out[x] for x, i in row.items()) + v * width for row, v in shape.points()]
+
+
+def fetch_tile(kernel: Emits, blocks: Blocks, shape: Shape, at: dict[str, Int],
+               arrays: Sequence[tuple[str, str]]) -> None:  # fmt: skip
+    """Ask for a tile's lines of arrays that are laid out as the result: (address, element)."""
+    offset = offset_of_tile(kernel, blocks, at)
+    for pointer, scalar in arrays:
+        corner = kernel.code.at(pointer, offset, scalar)
+        fetch(kernel.code, corner, scalar, places(kernel, shape))
 
 
 def add_lanes(kernel: Emits, value: str) -> str:
@@ -99,18 +125,25 @@ class Epilogue:
 
     def __init__(
         self, kernel: Emits, body: Program, result: Value,
-        pointers: Mapping[Value, str], outputs: Sequence[str],
+        pointers: Mapping[Value, str], outputs: Sequence[str], aligned: Sequence[Value],
     ) -> None:  # fmt: skip
-        """pointers: of the inputs; outputs: where the body's outputs are stored."""
+        """pointers: of the inputs; outputs: where the body's outputs are stored; aligned: inputs of
+        which only the element that is being computed is read."""
         self.kernel, self.code = kernel, kernel.code
         self.body, self.result, self.outputs = body, result, outputs
         self.lanes = 1 if kernel.tile.dot else kernel.tile.lanes
         self.sums: Lanes  # at the point that is being evaluated
         self.emitter = Emitter(body, self.code, pointers, leaves={result: lambda at: self.sums})
         self.buffer: str | None = None
+        touched = [*((pointers[v], v) for v in aligned), *zip(outputs, body.outputs)]
+        self.touched = [(pointer, scalar_type(v.type.dtype)) for pointer, v in touched
+                        if v.type.nbytes >= LARGE_BYTES]  # fmt: skip
 
     def start_of_chunk(self, blocks: Blocks) -> None:
         """Nothing to find."""
+
+    def fetch(self, blocks: Blocks, shape: Shape, at: dict[str, Int]) -> None:
+        fetch_tile(self.kernel, blocks, shape, at, self.touched)
 
     def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
         corner = {x: self._position(x, self.code.add(blocks.start[x], i)) for x, i in at.items()}

@@ -8,12 +8,14 @@ for chunk in lo..hi:                         blocks of the grid's axes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
+from lamella.kernels.contract_fetch import LARGE_BYTES
 from lamella.kernels.contract_nest import Box, Loops
 from lamella.kernels.contract_plan import Plan, summed_axes
 from lamella.kernels.contract_split import Tile
@@ -35,6 +37,9 @@ class Ending(Protocol):
 
     def start_of_chunk(self, blocks: Blocks) -> None:
         """Called in front of a chunk's loops."""
+
+    def fetch(self, blocks: Blocks, shape: Shape, at: dict[str, Int]) -> None:
+        """Ask for the cache lines that the call for this tile will touch."""
 
     def __call__(self, blocks: Blocks, shape: Shape, at: dict[str, Int], values: list[str]) -> None:
         """Take the sums of a tile of `shape` at position `at` in its blocks."""
@@ -174,7 +179,8 @@ class ContractionKernel:
         sums = [(x, self.blocks.length[x], self.blocks.lengths[x]) for x in self._summed_axes()]
         if self.loops.empty:
             sums = []
-        emitter = Sums(self.code, self.math, self.tile, readers, sums)
+        far = [self._is_far(k, reader) for k, reader in enumerate(readers)]
+        emitter = Sums(self.code, self.math, self.tile, readers, sums, far)
         self._tile_loops(self._tile_axes(), {}, {}, emitter, ending)
 
     def _summed_axes(self) -> list[str]:
@@ -229,8 +235,18 @@ class ContractionKernel:
             if self.plan.band and emitter.sums and strided:
                 part = self.plan.band.part(self.code, self.blocks, at, sizes, emitter.sums[0][0])
                 emitter, pointers = emitter.limited(pointers, part)
+            if strided:
+                ending.fetch(self.blocks, shape, at)
+                emitter.fetch_next_rows(pointers, at[self.tile.lane])
             values = emitter.run(pointers, shape, [self.math.zero(lanes)] * n)
         ending(self.blocks, shape, at, values)
+
+    def _is_far(self, k: int, reader: Reader) -> bool:
+        """Whether operand k is read from a large array; elements that several points read count
+        again."""
+        strides, extents = self.loops.operands[k].access.strides, self.loops.extents
+        elements = math.prod(n for x, n in extents.items() if strides.get(x))
+        return not reader.wide and elements * self.math.dtype.itemsize >= LARGE_BYTES
 
     def _tile_pointer(self, k: int, at: dict[str, Int], reader: Reader) -> str:
         code, lane = self.code, self.tile.lane

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from lamella.kernels.arithmetic import Arithmetic, mask_of
 from lamella.kernels.contract_band import Part
+from lamella.kernels.contract_fetch import AHEAD, fetch, per_line
 from lamella.kernels.contract_nest import Linear
 from lamella.kernels.contract_plan import CHAINS, UNROLLED, WINDOW
 from lamella.kernels.contract_split import Tile
@@ -51,10 +53,13 @@ class Sums:
     """Computes the sums of one tile."""
 
     def __init__(self, text: Text, math: Arithmetic, tile: Tile, readers: Sequence[Reader],
-                 sums: Sequence[tuple[str, Int, frozenset[int]]]) -> None:  # fmt: skip
-        """sums: (axis, length, possible lengths) of the summed axes, outermost first."""
+                 sums: Sequence[tuple[str, Int, frozenset[int]]],
+                 far: Sequence[bool]) -> None:  # fmt: skip
+        """sums: (axis, length, possible lengths) of the summed axes, outermost first; far: of which
+        operands lines are asked for ahead."""
         self.text, self.math, self.tile, self.readers = text, math, tile, readers
         self.sums = list(sums)
+        self.far = far
         self.most = WINDOW if tile.window else UNROLLED  # multiply-adds written out
         self.type = vector_type(math.sum, tile.lanes)
 
@@ -63,7 +68,7 @@ class Sums:
         sums = [(x, part.length, frozenset({part.unit})) if x == part.axis else (x, n, lengths)
                 for x, n, lengths in self.sums]  # fmt: skip
         return (
-            Sums(self.text, self.math, self.tile, self.readers, sums),
+            Sums(self.text, self.math, self.tile, self.readers, sums, self.far),
             self._moved(list(pointers), part.axis, part.first),
         )
 
@@ -108,6 +113,8 @@ class Sums:
             here = self._moved(pointers, axis, self.text.mul(i, unroll))
             if not unrolled:
                 return self._loop(inside, here, carried)
+            if inside == len(self.sums):
+                self._fetch_steps(level, unroll, here)
             points = [{axis: u, **p} for u in range(unroll) for p in self._all_points(inside)]
             return self._steps(points, here, carried)
 
@@ -199,8 +206,7 @@ class Sums:
     def _load(self, k: int, pointer: str, at: dict[str, int], vector: int,
               loaded: dict[tuple[int, int], str], mask: str | None) -> str:  # fmt: skip
         reader, lanes = self.readers[k], self.tile.lanes
-        index = sum(n * reader.access[x] for x, n in at.items())
-        index += vector * lanes * reader.lane_stride
+        index = self._place(reader, at, vector)
         if (k, index) not in loaded:
             place = self.text.at(pointer, index, self._element(reader))
             load = self.math.load_sum if reader.wide else self.math.load
@@ -212,6 +218,50 @@ class Sums:
             else:
                 loaded[k, index] = load(self.text, place, lanes, mask)
         return loaded[k, index]
+
+    def _place(self, reader: Reader, at: dict[str, int], vector: int) -> int:
+        steps = sum(n * reader.access[x] for x, n in at.items())
+        return steps + vector * self.tile.lanes * reader.lane_stride
+
+    # ----------------------------------------------------------------------- fetching ahead
+
+    def fetch_next_rows(self, pointers: Sequence[str], lane: Int) -> None:
+        """Ask for the rows behind those of a tile, contiguous along the only summed axis.
+
+        lane: the tile's position along the lane axis. The first tile along it fetches for all.
+        """
+        if len(self.tile.rows) != 1 or len(self.sums) != 1:
+            return
+        ((row, n),), ((axis, length, _),) = self.tile.rows, self.sums
+        for reader, pointer, far in zip(self.readers, pointers, self.far):
+            if far and not reader.lane_stride and reader.access[axis] == 1 and reader.access[row]:
+                rows = [(n + r) * reader.access[row] for r in range(n)]
+                body = partial(self._fetch_columns, length, pointer, self._element(reader), rows)
+                if isinstance(lane, int):
+                    body()
+                else:
+                    self.text.when(self.text.let(f"icmp eq i64 {lane}, 0"), body)
+
+    def _fetch_columns(self, length: Int, pointer: str, element: str, rows: list[int]) -> None:
+        text, line = self.text, per_line(element)
+
+        def column(i: Int, _: list[str]) -> None:
+            fetch(text, text.at(pointer, text.mul(i, line), element), element, rows)
+
+        text.loop(text.div(text.add(length, line - 1), line), column)
+
+    def _fetch_steps(self, level: int, steps: int, pointers: Sequence[str]) -> None:
+        """Ask for what is read `AHEAD` steps later, where every step reads other lines."""
+        axis, length, _ = self.sums[level]
+        if isinstance(length, int) and length < 2 * AHEAD:
+            return
+        for reader, pointer, far in zip(self.readers, pointers, self.far):
+            element, stride = self._element(reader), reader.access[axis]
+            if far and stride >= per_line(element):
+                places = [self._place(reader, row, v) for row, v in self.points]
+                for u in range(steps):
+                    later = self.text.at(pointer, (AHEAD + u) * stride, element)
+                    fetch(self.text, later, element, places)
 
     def _element(self, reader: Reader) -> str:
         return self.math.sum if reader.wide else self.math.element

@@ -94,6 +94,21 @@ def test_half_floats_are_summed_as_float32():
     check(body, arrays, tolerance=0.02)
 
 
+@pytest.mark.parametrize(
+    ("case", "fetches"),
+    [
+        (("i k, k j -> i j", (533, 36), (36, 517), (533, 517)), True),  # the result
+        (("i k, k j -> i j", (4099, 68), (68, 5), (4099, 5)), True),  # rows of an operand
+        (("k i, k j -> i j", (9001, 37), (9001, 50), (37, 50)), True),  # steps of the sum
+        (("i k, k j -> i j", (64, 36), (36, 517), (64, 517)), False),
+    ],
+    ids=["result", "rows", "steps", "small"],
+)
+def test_lines_of_large_arrays_are_asked_for_ahead(case, fetches):
+    lowered = check(*build(*case, momentum, case[3], case[3]), tolerance=1e-3)
+    assert any("prefetch" in x.kernel.make_text() for x in lowered.launches) == fetches
+
+
 def test_no_gradient_in_memory():
     """One launch that takes the operands and the state: the gradient has no array."""
     body, arrays = build("k i, k j -> i j", (32, 84), (32, 128), (84, 128), momentum,
