@@ -8,6 +8,8 @@ class Model(keras.Model):
         return {"batch_loss": loss}
 """
 
+import keras  # noqa: F401  which imports its backend: the other way round would be a circle
+
 from keras_lamella.src.gradients import GradientTape, gradients
 
 __all__ = ["gradients", "GradientTape"]

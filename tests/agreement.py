@@ -1,10 +1,11 @@
 """Do two evaluations of one Program agree? By as much as rounding may explain, and no more.
 
 How far rounding can move each element is measured: the interpreter runs a few times more with every
-rounded result moved at random by a few units in the last place, every zero's sign, and the elements
-of a fold in another order. What moves far (cancellation, long sums) may differ far; what changes
-altogether (a comparison of two numbers that are nearly equal) proves nothing; all else must be the
-same, NaN and infinities included.
+rounded result moved at random by a few units in the last place, every zero's sign, the elements of
+a fold in another order, and folds of more precise numbers (adding equal ones errs all one way).
+What moves far (cancellation, long sums) may differ far; what changes altogether (a comparison of
+two numbers that are nearly equal) proves nothing; all else must be the same, NaN and infinities
+included.
 """
 
 from unittest import mock
@@ -36,6 +37,10 @@ def tiny(dtype):
 
 def largest(dtype):
     return ml_dtypes.finfo(dtype).max
+
+
+def wider(dtype):
+    return np.float64 if dtype.itemsize < 8 else np.longdouble
 
 
 class Perturbed:
@@ -70,7 +75,9 @@ class Perturbed:
             operands = [self.shuffled(operands[0], eq.attrs["axes"])]
         if family != "elementwise":
             operands = [self.moved(x) if is_float(x.dtype) else x for x in operands]
-        y = self.moved(eq.primitive.numpy(*operands, **eq.attrs))
+        if family == "reduction" and self.zeros is None:
+            operands = [operands[0].astype(wider(dtype))]
+        y = self.moved(np.asarray(eq.primitive.numpy(*operands, **eq.attrs), dtype))
         if eq.primitive is ops.prod:
             y = np.where(self.order_decides(operands[0], eq.attrs["axes"]), np.nan, y)
         if name in ("lgamma", "digamma"):  # their zeros are not at representable numbers

@@ -225,6 +225,11 @@ def test_keras_imported_early_on_a_backend_that_the_environment_names(tmp_path):
     assert python(code, keras, KERAS_BACKEND="torch").stdout == "torch\n"
 
 
+def test_the_module_for_keras_may_come_first():
+    done = python("import lamella.keras, keras; print(keras.backend.backend())")
+    assert done.stdout.split() == ["lamella"], done.stderr
+
+
 def test_import_lamella_does_not_import_keras():
     code = "import lamella, sys; print('keras' in sys.modules)"
     assert python(code).stdout == "False\n"

@@ -168,9 +168,11 @@ def test_random_programs(check):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("seed", [45869540, 1552805217])
+@pytest.mark.parametrize("seed", [45869540, 1552805217, 4464])
 def test_found_by_sweeps(seed, check):
-    """float64 made float16 by a function that is nowhere; a NaN beside what is out of bounds."""
+    """float64 made float16 by a function that is nowhere; a NaN beside what is out of bounds; a sum
+    of 600 equal numbers, in which NumPy errs by 122 units in the last place, and the kernel by 6.
+    """
     check(example(seed))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -79,6 +79,11 @@ class ConcreteTracer(Tracer):
         if is_building():
             return super().__array_function__(function, types, args, kwargs)
         return function(*_numbers(args), **_numbers(kwargs))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "numpy":
+            raise AttributeError("arrays of NumPy have no numpy(); write np.asarray(x)")
+        super().__getattr__(name)
 
     def __getitem__(self, index: Any) -> Any:
         return super().__getitem__(index) if is_building() else self.array[_numbers(index)]

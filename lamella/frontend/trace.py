@@ -61,7 +61,7 @@ class Trace(Builder):
         return Tracer(type, self)
 
     def lift(self, x: Any) -> Value:
-        if hasattr(x, "__lamella_array__"):
+        if not isinstance(x, Tracer) and hasattr(x, "__lamella_array__"):
             x = x.__lamella_array__()
         if not isinstance(x, Tracer) or x.owner is self:
             return super().lift(x)

@@ -24,9 +24,13 @@ class ConcreteValueError(TypeError):
 
 
 def _refuse(tracer: Tracer, what: str, instead: str) -> NoReturn:
+    raise ConcreteValueError(_refusal(tracer, what, instead))
+
+
+def _refusal(tracer: Tracer, what: str, instead: str) -> str:
     from lamella.frontend.trace import user_line
 
-    raise ConcreteValueError(
+    return (
         f"{what} needs a concrete value, but this is a traced {tracer.type} whose numbers are not "
         f"known while the program is being built (at {user_line()}). {instead}"
     )
@@ -237,6 +241,11 @@ class Tracer(Value):
     def tobytes(self, *args: Any) -> NoReturn:
         """An error: there are no numbers yet."""
         _refuse(self, "tobytes()", _NUMBER)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "numpy":  # no attribute at all: libraries ask whether an array has it
+            raise AttributeError(_refusal(self, "numpy()", _NUMBER))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setitem__(self, index: Any, values: Any) -> NoReturn:
         raise TypeError(f"x[index] = values: {_MUTATE}")

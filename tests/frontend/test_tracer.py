@@ -118,6 +118,16 @@ def test_requests_for_a_number_name_the_line_and_the_alternative(use, what, inst
         run(use, np.array(1))
 
 
+def test_numpy_of_a_traced_value_is_refused_and_no_attribute():
+    with pytest.raises(
+        AttributeError, match=r"numpy\(\).*float64\[3\].*test_tracer.py:\d+.*Return"
+    ):
+        run(lambda x: x.numpy(), np.ones(3))
+    assert run(lambda x: x if hasattr(x, "numpy") else -x, np.ones(1)) == [-1]
+    with pytest.raises(AttributeError, match="'Tracer' object has no attribute 'number'"):
+        run(lambda x: x.number, np.ones(3))
+
+
 @pytest.mark.parametrize(
     ("use", "instead"),
     [

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from keras_cases import errors_of
 
 import lamella
 
@@ -38,3 +39,9 @@ def run(tmp_path):
         return result.stdout
 
     return run
+
+
+@pytest.fixture(scope="module")
+def errors(request, tmp_path_factory):
+    """The error of each of the module's CASES, or None."""
+    return errors_of(request.module.CASES, tmp_path_factory.mktemp("cases"))

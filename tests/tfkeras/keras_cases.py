@@ -41,22 +41,26 @@ def raises(kind, text):
 """
 
 
-def errors_of(cases, folder):
-    """The error of each case (name, where it is met, lines), or None."""
-    names = []
-    for i, (_, where, lines) in enumerate(cases):
-        body = "\n".join(line[8:] for line in lines.strip("\n").split("\n"))
-        path = folder / f"case{i:02d}.py"
-        path.write_text(f'"""{where}"""\n{PRELUDE}\n{body}\n', encoding="utf-8")
-        names.append(str(path))
+def run_programs(paths, timeout):
+    """({path: its error or None} of the programs that were reached, what they printed)."""
     env = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "LAMELLA_DEBUG")}
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", str(HERE / "runner.py"), *names],
+        [sys.executable, "-W", "ignore", str(HERE / "runner.py"), *map(str, paths)],
         env={**env, "PYTHONPATH": str(Path(lamella.__file__).parent.parent)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
-    found = [json.loads(line)[1] for line in result.stdout.splitlines()]
-    assert len(found) == len(cases), result.stderr[-3000:]
-    return found
+    return dict(json.loads(line) for line in result.stdout.splitlines()), result.stderr
+
+
+def errors_of(cases, folder):
+    """The error of each case (name, where it is met, lines), or None."""
+    paths = []
+    for i, (_, where, lines) in enumerate(cases):
+        body = "\n".join(line[8:] for line in lines.strip("\n").split("\n"))
+        paths.append(folder / f"case{i:02d}.py")
+        paths[-1].write_text(f'"""{where}"""\n{PRELUDE}\n{body}\n', encoding="utf-8")
+    found, printed = run_programs(paths, timeout=300)
+    assert len(found) == len(cases), printed[-3000:]
+    return list(found.values())

@@ -6,7 +6,6 @@ Every case is a few lines of a program; all run in one process, in the order of 
 from __future__ import annotations
 
 import pytest
-from keras_cases import errors_of
 
 #: (name, where it is met, the lines)
 CASES = [
@@ -525,12 +524,6 @@ CASES = [
             get()
     """),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def errors(tmp_path_factory):
-    """The error of each case, or None."""
-    return errors_of(CASES, tmp_path_factory.mktemp("cases"))
 
 
 @pytest.mark.parametrize("i", range(len(CASES)), ids=[name for name, *_ in CASES])

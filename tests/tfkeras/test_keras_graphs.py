@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from keras_cases import errors_of
 
 #: (name, where it is met, the lines)
 CASES = [
@@ -201,12 +200,6 @@ CASES = [
         assert float(Adam(lr=1e-4).learning_rate) == np.float32(1e-4)
     """),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def errors(tmp_path_factory):
-    """The error of each case, or None."""
-    return errors_of(CASES, tmp_path_factory.mktemp("cases"))
 
 
 @pytest.mark.parametrize("i", range(len(CASES)), ids=[name for name, *_ in CASES])
