@@ -527,6 +527,24 @@ def test_a_chain_is_not_cut_by_sums_of_its_parts():
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=2e-2)
 
 
+@pytest.mark.parametrize("shape", [(37, 61, 24), (64, 9, 8, 20), (100, 25, 5, 64), (3, 900, 17)])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_sums_within_images(shape, threads, team):
+    """Two folds, one after the other, of every image; they are chunks of whole images."""
+
+    def within(x, scale):
+        inner = tuple(range(1, x.ndim - 1))
+        means = x.mean(axis=inner, keepdims=True)
+        return means, (scale * np.square(x - means)).max(axis=inner), np.argmax(x, axis=1)
+
+    rng = np.random.default_rng(5)
+    x, scale = rng.normal(size=shape).astype("float32"), rng.random(shape[-1]).astype("float32")
+    team(threads)
+    results = lamella.jit(within)(x, scale)
+    for result, expected in zip(results, within(x.astype("float64"), scale)):
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_region_that_is_joined_late_makes_no_cycle():
     """`u` is read through two sorts, and then its region reads the maximum."""
 

@@ -42,6 +42,9 @@ class Fold:
     """Partial results of every chunk in scratch, then a Map over the kept axes that joins them.
 
     Lanes run along a kept axis (then several vectors of it at once), or along a folded one.
+
+    Where the images of a batch are kept, chunks are whole images: there is one part, and the Map
+    has the same chunks, so that what the folds read and give stays with a thread.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Fold:
         )
         self.tiles = Tiles(self.folded, window_tiles(self.needed, self.folded), outputs.domain)
         self._plan_units()
+        self._plan_images()
 
     # ----------------------------------------------------------------------------- the plan
 
@@ -93,6 +97,14 @@ class Fold:
         images = self.outputs.domain[0] if self.prefix and self.folded[0].members[0] == 0 else 1
         self.per_chunk, self.n_chunks = split(max(self.units, 1), parts, images)
 
+    def _plan_images(self) -> None:
+        """Chunks of whole images, if there are enough."""
+        self.parts, self.images = self.n_chunks, 0
+        kept = self.kept[0] if self.kept and self.along_kept and not self.outputs.inner else None
+        wanted = chunk_count(math.prod(self.outputs.domain))
+        if kept is not None and kept.members == (0,) and 1 < wanted <= kept.extent:
+            self.parts, (self.images, self.n_chunks) = 1, split(kept.extent, wanted)
+
     @staticmethod
     def _state_types(eq: Any) -> list[np.dtype]:
         """The dtypes of an accumulator in memory."""
@@ -105,7 +117,7 @@ class Fold:
     @property
     def states(self) -> list[tuple[Any, int, Type]]:
         """(equation, number of the state, type of its partial results), one scratch buffer each."""
-        return [(eq, k, Type((self.n_chunks, self.size), dtype)) for eq in self.outputs.folds
+        return [(eq, k, Type((self.parts, self.size), dtype)) for eq in self.outputs.folds
                 for k, dtype in enumerate(self._state_types(eq))]  # fmt: skip
 
     @property
@@ -128,7 +140,7 @@ class Fold:
         flops = math.prod(self.outputs.domain) * sum(
             eq.primitive.family != "view" for eq in self.body.equations
         )
-        blocks = (*map(self._block, values), *(None for _ in self.scratch))
+        blocks = (*map(self._block, values), *self._scratch_blocks())
         kernel = Kernel(self.key, self.text, self.n_chunks, blocks, flops, nbytes)
         return [Launch(kernel, arguments), self._joining().launch()]
 
@@ -137,16 +149,28 @@ class Fold:
         accesses = [a for a in self.space.inside if a.value is v]
         if not accesses:
             return 0
+        if self.images:
+            return block_of(self.space, accesses, self.kept[:1], self.images)
         if self.kept or not self.prefix or self.n_chunks == 1 or self.tiles:
             return None
         return block_of(self.space, accesses, self.folded[: self.prefix], self.per_chunk)
+
+    def _scratch_blocks(self) -> tuple[int | None, ...]:
+        """Bytes of partial results that belong to each chunk alone, where they do."""
+        rows = self.size // self.outputs.domain[0] if self.images else 0
+        return tuple(rows * self.images * t.dtype.itemsize or None for _, _, t in self.states)
 
     def _joining(self) -> Map:
         reduced = tuple(self.outputs.domain[i] for i in self.outputs.kept)
         outputs = Outputs("map", reduced, tuple(range(len(reduced))), self.outputs.outer)
         results = [eq.results[0] for eq in self.outputs.folds]
-        return Map(self.body, outputs, self.target, f"{self.key} join", self._joined, results,
-                   self._scratch_numbers, work=self.n_chunks * self.size)  # fmt: skip
+        work = math.prod(self.outputs.domain) if self.images else self.n_chunks * self.size
+        join = Map(self.body, outputs, self.target, f"{self.key} join", self._joined, results,
+                   self._scratch_numbers, work)  # fmt: skip
+        rows = self.images * self.size // self.outputs.domain[0] if self.images else 0
+        if rows and join.points_per_chunk() == rows and join.n_chunks == self.n_chunks:
+            join.scratch_blocks = self._scratch_blocks()
+        return join
 
     def _joined(self, emitter: Emitter) -> Mapping[Value, Leaf]:
         """The results of the folds: the chunks' partial results joined in order."""
@@ -168,7 +192,7 @@ class Fold:
         linear = self._linear(code, at)
 
         def read(c: Any, like: State) -> State:
-            chunk = Index.of(code, c if isinstance(c, int) else Var(self.n_chunks, code.depth, c))
+            chunk = Index.of(code, c if isinstance(c, int) else Var(self.parts, code.depth, c))
             state = [load(code, p, t, (chunk, linear), None) for p, t in buffers]
             return [_as_register(x, y.dtype) for x, y in zip(state, like)]
 
@@ -180,7 +204,7 @@ class Fold:
             mine = [Lanes(code, x.dtype, x.width, r) for x, r in zip(start, refs)]
             return [x.ref for x in a.join(mine, read(c, like))]
 
-        refs = code.loop(self.n_chunks, body, [(x.type, x.ref) for x in start], start=1)
+        refs = code.loop(self.parts, body, [(x.type, x.ref) for x in start], start=1)
         return a.result([Lanes(code, x.dtype, x.width, r) for x, r in zip(start, refs)])
 
     def _linear(self, code: Code, at: Sequence[Index]) -> Index:
@@ -219,9 +243,12 @@ class Fold:
     def _kept(self, k: int, at: At) -> None:
         """The loops over kept axes; innermost, the columns that are folded side by side."""
         if k < len(self.kept):
-            axis = self.kept[k]
-            self.code.loop(axis.extent, lambda i, _: self._kept(
-                k + 1, {**at, **self._split(axis, self._var(i, axis.extent))}))  # fmt: skip
+            axis, first, last = self.kept[k], *self._kept_range(k)
+
+            def point(i: Int, _: list[str]) -> None:
+                self._kept(k + 1, {**at, **self._split(axis, self._var(i, axis.extent))})
+
+            self.code.loop(last, point, start=first)
             return
         if not self.along_kept:
             self._strip(at, [])
@@ -240,6 +267,13 @@ class Fold:
                 (Index.of(self.code, i), min(self.width, self.lane_axis.extent - i)) for i in rest
             ])  # fmt: skip
 
+    def _kept_range(self, k: int) -> tuple[Int, Int]:
+        extent = self.kept[k].extent
+        if k or not self.images:
+            return 0, extent
+        first = (self.chunk * self.images).scalar()
+        return first, self.code.minimum(self.code.add(first, self.images), extent)
+
     def _split(self, axis: Axis, counter: Index) -> At:
         return axis.split(counter, self.outputs.domain)
 
@@ -251,7 +285,7 @@ class Fold:
         chunk = self.chunk
         first = (chunk * self.per_chunk).scalar()
         last = self.code.minimum(self.code.add(first, self.per_chunk), self.units)
-        if self.n_chunks == 1:
+        if self.parts == 1:
             first, last = 0, self.units
 
         def unit(i: Int, states: list[State]) -> list[State]:
@@ -259,7 +293,8 @@ class Fold:
 
         each = 1 if self.in_blocks else self._additions(self.prefix)
         states = self.runs.initial()
-        states = self.runs.loop(last, unit, states, each, first, longest=self.per_chunk)
+        longest = self.units if self.parts == 1 else self.per_chunk
+        states = self.runs.loop(last, unit, states, each, first, longest=longest)
         if self.in_blocks:
             states = self._leftover(at, states)
         self._store_partial(at, lanes_at, states)
@@ -350,7 +385,7 @@ class Fold:
         """The lanes that do not fill a unit belong to the last chunk."""
         if self.along_kept or self.lane_axis.extent % (self.width * self.unroll) == 0:
             return states
-        if self.n_chunks == 1:
+        if self.parts == 1:
             return self._rest_of_row(at, states)
         c = self.chunk.scalar()
         last = self.code.let(f"icmp eq i64 {c}, {self.n_chunks - 1}")
@@ -384,7 +419,7 @@ class Fold:
         return states
 
     def _store_partial(self, at: At, lanes_at: list[Index], states: list[State]) -> None:
-        n = len(self.group)
+        n, part = len(self.group), Index.of(self.code, 0) if self.parts == 1 else self.chunk
         if not self.along_kept:
             states = [self._joined_lanes(a, states[k::n]) for k, a in enumerate(self.group)]
             lanes_at = [Index.of(self.code, 0)]
@@ -394,7 +429,7 @@ class Fold:
             linear = self._linear(self.code, kept)
             values = [x for state in states[u * n : (u + 1) * n] for x in state]
             for x, pointer, (_, _, t) in zip(values, self.partial, self.states):
-                store(self.code, pointer, t, (self.chunk, linear), _as_register(x, t.dtype))
+                store(self.code, pointer, t, (part, linear), _as_register(x, t.dtype))
 
     def _joined_lanes(self, a: Accumulator, mine: list[State]) -> State:
         while len(mine) > 1:

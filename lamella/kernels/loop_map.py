@@ -45,6 +45,7 @@ class Map:
     ) -> None:  # fmt: skip
         self.body, self.outputs, self.target, self.key = body, outputs, target, key
         self.leaves, self.leaf_values, self.scratch = leaves, leaf_values, scratch
+        self.scratch_blocks: Sequence[int | None] = (None,) * len(scratch)
         self.equations = needed_by(body, [*outputs.inner, *outputs.outer])
         self.space = Space(body, outputs, leaf_values)
         self.lanes = lanes_of(body, target.vector_bytes)
@@ -160,7 +161,7 @@ class Map:
         values = (*self.body.inputs, *self.body.outputs)
         # a gather touches of its table no more than it reads
         nbytes = sum(min(v.type.size, self.elements) * v.type.dtype.itemsize for v in values)
-        blocks = (*(self._block(v) for v in values), *(None for _ in self.scratch))
+        blocks = (*map(self._block, values), *self.scratch_blocks)
         flops = self.elements * sum(eq.primitive.family != "view" for eq in self.equations)
         kernel = Kernel(self.key, self.text, self.n_chunks, blocks, flops, nbytes)
         return Launch(kernel, self.arguments)
@@ -175,6 +176,17 @@ class Map:
             return None
         axes, step = found
         return block_of(self.space, accesses, axes, step * self.per_chunk)
+
+    def points_per_chunk(self) -> int | None:
+        """Points of the domain that a chunk has, next to each other; None where that varies."""
+        found = self._unit_axes()
+        if found is None:
+            return None
+        axes, step = found
+        inside = {i for axis in axes for i in axis.members}
+        outside = [n for i, n in enumerate(self.outputs.domain) if i not in inside]
+        first = min(inside, default=0) == 0
+        return step * self.per_chunk * math.prod(outside) if first else None
 
     def _images(self) -> int:
         """The extent of the domain's first axis, where chunks divide it."""

@@ -184,6 +184,28 @@ def test_moments_have_first_and_second_derivatives() -> None:
         np.testing.assert_allclose(np.sum(df(x) * direction), difference, rtol=2e-2)
 
 
+@pytest.mark.parametrize("shape", [(33, 16, 16, 40), (100, 50, 64), (2, 400, 400, 3)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_moments_of_large_batches(shape: tuple[int, ...], keepdims: bool) -> None:
+    """Far from zero, with images of different means, where the mean of squares would have no digit
+    of the variance left."""
+    x = normal(*shape) + 3000 + 100 * normal(shape[0], *[1] * (len(shape) - 1))
+    axes = tuple(range(len(shape) - 1))
+    found = lamella.jit(lambda x: ops.moments(x, axes, keepdims=keepdims))(x)
+    exact = x.astype("float64")
+    np.testing.assert_allclose(found[0], exact.mean(axes, keepdims=keepdims), rtol=1e-6)
+    np.testing.assert_allclose(found[1], exact.var(axes, keepdims=keepdims), rtol=1e-3)
+
+    def slope(x: Any) -> Any:
+        mean, variance = ops.moments(x, axes)
+        return ops.sum(ops.sin(mean) + 2 * variance)
+
+    gradient = lamella.jit(lamella.grad(slope))(x)
+    mean, n = exact.mean(axes), x[..., 0].size
+    expected = (np.cos(mean) + 4 * (exact - mean)) / n
+    np.testing.assert_allclose(gradient, expected, atol=1e-3 * np.abs(expected).max())
+
+
 def test_moments_of_an_empty_batch_trace() -> None:
     slope = lamella.grad(lambda x: ops.sum(ops.moments(x, [-1], keepdims=True)[1]))
     assert slope(np.zeros((0, 4), "float32")).shape == (0, 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from keras_lamella.src.ops.dtypes import HALF, accumulator, as_dtype, axes_of, to_float, weak
@@ -17,30 +19,56 @@ def moments(x, axes, keepdims=False, synchronized=False):
             "Argument synchronized=True is not supported with the lamella backend."
         )
     x, axes = to_float(x), axes_of(axes)
-    wide = as_dtype(x, accumulator(x.dtype))
-    mean = np.mean(wide, axis=axes, keepdims=True)
-    variance = _variance(wide, mean, axes)
+    mean, variance = _moments(as_dtype(x, accumulator(x.dtype)), axes)
     if not keepdims:
         mean, variance = np.squeeze(mean, axis=axes), np.squeeze(variance, axis=axes)
     return _narrow(mean, x.dtype), _narrow(variance, x.dtype)
 
 
-def _variance(x, mean, axes):
-    """The mean square distance from `mean`, which is the mean: the gradient through it is zero."""
+def _moments(x, axes):
+    """Mean and mean square distance from it, with axes of size 1."""
     if not isinstance(x, Tracer):
-        return np.mean(np.square(x - mean), axis=axes, keepdims=True)
+        return _of_elements(x, axes)
 
     @transforms.custom_gradient
-    def variance(x, mean):
-        centred = x - mean
+    def moments(x):
+        mean, variance = (_of_images if _has_images(x, axes) else _of_elements)(x, axes)
         n = max(x.size // max(mean.size, 1), 1)  # 0 in an empty batch
 
-        def cotangents(g):
-            return g * (centred * weak(2.0 / n, x.dtype)), np.zeros_like(mean)
+        def cotangents(of_mean, of_variance):
+            """Distances from the mean have mean 0: moving the mean leaves the variance as it is."""
+            scaled = (x - mean) * weak(2.0 / n, x.dtype)
+            return of_variance * scaled + of_mean * weak(1.0 / n, x.dtype)
 
-        return np.mean(np.square(centred), axis=axes, keepdims=True), cotangents
+        return (mean, variance), cotangents
 
-    return variance(x, mean)
+    return moments(x)
+
+
+def _of_elements(x, axes):
+    mean = np.mean(x, axis=axes, keepdims=True)
+    return mean, np.mean(np.square(x - mean), axis=axes, keepdims=True)
+
+
+#: Batches of more bytes do not stay in a core's cache, their images do.
+BATCH_BYTES = 1 << 20
+
+
+def _has_images(x, axes):
+    inside = len(axes) > 1 and axes[0] == 0 < x.shape[0] and x.shape[0] * x.shape[-1] < x.size
+    return inside and x.size * x.dtype.itemsize > BATCH_BYTES
+
+
+def _of_images(x, axes):
+    """The moments of each image, and of these: an image is gone over twice while it is in the
+    cache (T. Chan, G. Golub, R. LeVeque, Algorithms for computing the sample variance, 1983)."""
+    count, inner = x.shape[0], axes[1:]
+    share = weak(1.0 / math.prod(x.shape[axis] for axis in inner), x.dtype)
+    means = np.sum(x, axis=inner, keepdims=True) * share
+    mean = np.sum(means, axis=0, keepdims=True) * weak(1.0 / count, x.dtype)
+    within = np.sum(np.square(x - means), axis=inner, keepdims=True) * share
+    squares = within + np.square(means - mean)
+    return mean, np.sum(squares, axis=0, keepdims=True) * weak(1.0 / count, x.dtype)
 
 
 def _narrow(x, dtype):
