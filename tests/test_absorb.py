@@ -95,6 +95,18 @@ def test_what_is_rounded_to_memory_stays_an_array(dtype):
     assert not is_absorbed(normalized_product(*PRODUCTS["depthwise"], dtype.name))
 
 
+def test_what_several_chunks_would_compute_stays_an_array():
+    """With two images the result's channels are divided too."""
+    shapes = [(2, 32, 32, 64), (64, 512), (2, 32, 32, 512)]
+    builder = Builder()
+    y, w = (builder.make_value(Type(s, np.dtype("float32"))) for s in shapes[:2])
+    with building(builder):
+        z = ops.exp(y)
+        product = ops.contract(z, w, spec="n x y c, c o -> n x y o", shape=shapes[2])
+    program = run_pipeline(builder.finish([y, w], [product]))
+    assert absorb(program).equations == program.equations
+
+
 def test_what_two_read_stays_an_array():
     builder = Builder()
     y, w = (builder.make_value(Type(s, np.dtype("float32"))) for s in (SHAPE, (CHANNELS, 20)))

@@ -8,7 +8,9 @@ between, such as one that joins partial sums, would wait for all threads and cut
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
+from lamella.compile.groups import memory_of
 from lamella.compile.instructions import Buffer, Call, Instruction, Loop
 
 #: So many calls behind the one that has to wait are looked at.
@@ -32,46 +34,53 @@ def in_chains(instructions: Sequence[Instruction]) -> list[Instruction]:
     return [*result, *_reordered(run)]
 
 
+@dataclass(eq=False)
+class _Touching:
+    """A call and what it touches: {memory: [(buffer, is it written, block of each chunk)]}."""
+
+    call: Call
+    memory: dict[Buffer, list[tuple[Buffer, bool, int | None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        arguments = zip(self.call.arguments, self.call.written, self.call.kernel.blocks)
+        for buffer, written, block in arguments:
+            if block != 0:
+                self.memory.setdefault(memory_of(buffer.root), []).append((buffer, written, block))
+
+    def meetings(self, other: _Touching) -> Iterator[bool]:
+        """For every array that both touch and one writes: do only equal chunks meet?"""
+        equal = self.call.kernel.n_chunks == other.call.kernel.n_chunks
+        for memory in self.memory.keys() & other.memory.keys():
+            for a, a_written, a_block in self.memory[memory]:
+                for b, b_written, b_block in other.memory[memory]:
+                    if a_written or b_written:
+                        yield equal and a is b and a_block is not None and a_block == b_block
+
+    def meets(self, others: Sequence[_Touching]) -> bool:
+        """Does it have to come before or after one of `others`?"""
+        return any(True for other in others for _ in self.meetings(other))
+
+    def must_wait(self, pending: Sequence[_Touching]) -> bool:
+        """Must all threads be done with `pending` before it may begin?"""
+        return any(not stays for other in pending for stays in self.meetings(other))
+
+
 def _reordered(run: list[Call]) -> Iterator[Call]:
-    left, pending = list(run), list[Call]()  # pending: since all threads waited for each other
+    left, pending = [_Touching(call) for call in run], list[_Touching]()  # since the last wait
     while left:
         chosen = 0
-        if _must_wait(left[0], pending):
+        if left[0].must_wait(pending):
             able = (k for k in range(1, min(len(left), AHEAD)) if _continues(left, k, pending))
             chosen = next(able, 0)
             if not chosen:
                 pending = []
-        call = left.pop(chosen)
-        pending.append(call)
-        yield call
+        pending.append(left.pop(chosen))
+        yield pending[-1].call
 
 
-def _continues(left: Sequence[Call], k: int, pending: Sequence[Call]) -> bool:
-    """May number k come first, and does it read what a pending call hands on?"""
-    call = left[k]
-    if call.kernel.n_chunks == 1 or _must_wait(call, pending):
+def _continues(left: Sequence[_Touching], k: int, pending: Sequence[_Touching]) -> bool:
+    """May number k come first, and does it touch what a pending call hands on?"""
+    node = left[k]
+    if node.call.kernel.n_chunks == 1 or node.must_wait(pending):
         return False
-    linked = any(True for other in pending for _ in _meetings(call, other))
-    return linked and not any(True for other in left[:k] for _ in _meetings(call, other))
-
-
-def _must_wait(call: Call, pending: Sequence[Call]) -> bool:
-    return any(not stays for other in pending for stays in _meetings(call, other))
-
-
-def _meetings(call: Call, other: Call) -> Iterator[bool]:
-    """For every array that both touch and one writes: does each chunk meet the equal chunk only?"""
-    equal = call.kernel.n_chunks == other.kernel.n_chunks
-    for a, a_written, a_block in _touched(call):
-        for b, b_written, b_block in _touched(other):
-            if (a_written or b_written) and _is_shared(a, b):
-                yield equal and a is b and a_block is not None and a_block == b_block
-
-
-def _touched(call: Call) -> Iterator[tuple[Buffer, bool, int | None]]:
-    touched = zip(call.arguments, call.written, call.kernel.blocks, strict=True)
-    return ((buffer, written, block) for buffer, written, block in touched if block != 0)
-
-
-def _is_shared(a: Buffer, b: Buffer) -> bool:
-    return a.root is b.root or a.root is b.root.partner
+    return node.meets(pending) and not node.meets(left[:k])

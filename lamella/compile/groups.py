@@ -31,15 +31,15 @@ def _apart(body: Sequence[Instruction], groups: int) -> bool:
     found: dict[Buffer, set[tuple[Buffer, int | None]]] = {}
     written = set()
     for buffer, writes, block in _accesses(body, groups):
-        memory = _memory(buffer.root)
+        memory = memory_of(buffer.root)
         # rows of an array are windows: two of them may be each other's rows in another round
-        found.setdefault(memory, set()).add((_memory(buffer), block))
+        found.setdefault(memory, set()).add((memory_of(buffer), block))
         if writes:
             written.add(memory)
     return all(len(found[m]) == 1 and {b for _, b in found[m]} != {None} for m in written)
 
 
-def _memory(buffer: Buffer) -> Buffer:
+def memory_of(buffer: Buffer) -> Buffer:
     """One of the two buffers that a Swap exchanges stands for both."""
     return buffer if buffer.partner is None else min(buffer, buffer.partner, key=id)
 

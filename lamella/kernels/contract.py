@@ -85,8 +85,8 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
             if gradient:
                 return region.minimal_gradient(gradient)
     plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target, computed)
-    if any(computed) and (plans is None or len(plans) > 1):
-        raise CannotFuse("no box in which to compute an operand")
+    if any(computed) and (plans is None or len(plans) > 1 or _computed_often(plans[0], computed)):
+        raise CannotFuse("no box in which to compute an operand once")
     if plans is None:
         return region.generic(maps)
     if "band" in eq.attrs and len(plans) == 1:
@@ -96,6 +96,12 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     if any(p.partials > 1 or (p.accumulates and not direct) for p in plans):
         return region.in_two_steps(plans[0])
     return region.in_one_step(plans)
+
+
+def _computed_often(plan: Plan, computed: tuple[bool, bool]) -> bool:
+    """Would several chunks compute the same part of an operand?"""
+    return any(own and not all(op.access[x] for x in plan.grid)
+               for own, op in zip(computed, plan.loops.operands))  # fmt: skip
 
 
 def _contract_equation(body: Program) -> Equation:
