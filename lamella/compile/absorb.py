@@ -31,7 +31,7 @@ def absorb(program: Program) -> Program:
         if reader is None or reader.attrs.get("kind") != "contraction":
             continue
         if at[0] > i + 1 and any(v in program.inputs for v in eq.operands):
-            continue  # an update may overwrite them between the two
+            continue  # an update that overwrites them would have to wait, or be copied
         joined = _joined(eq, reader)
         if joined is not None:
             equations[i], equations[at[0]] = None, joined

@@ -113,7 +113,7 @@ class Rematerialization:
 
     def _has(self, copy: Equation, value: Value, position: int) -> bool:
         """Are the large operands of `copy`, hardly more bytes than `value`, kept until `position`?
-        So must be inputs, which an update may overwrite as soon as nobody reads them."""
+        So must be inputs: an update overwrites them as soon as nobody reads them any more."""
         large = [v for v in copy.operands if not is_small(v, value)]
         bound = [v for v in copy.operands if v in large or v in self.inputs]
         kept = all(self.readers[v][-1] >= position for v in bound)

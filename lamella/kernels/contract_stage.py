@@ -7,6 +7,7 @@ the operand with the lane axis contiguous: [lane tile][other axes][lanes of a ti
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ SLACK = 256
 # ------------------------------------------------------------------------------------------ boxes
 
 
-class BoxFill:
+class BoxFill(ABC):
     """Fills the memory at `target` with the box of the current blocks, as wide sums.
 
     Meanwhile it has the next box fetched into the second-level cache: while a box is worked on,
@@ -42,9 +43,9 @@ class BoxFill:
         cut = [d for d, n in enumerate(self.box.shape) if self.box.sizes[d] < n]
         return self.box.sizes[cut[-1]] * self.strides[cut[-1]] if cut else None
 
+    @abstractmethod
     def fill(self, starts: dict[str, Int], source: str, target: str) -> None:
         """starts: where the blocks of the blocked axes begin."""
-        raise NotImplementedError(f"{type(self).__name__}.fill")
 
     def first(self, starts: dict[str, Int]) -> list[Int]:
         """The box's first index in the array, in each dimension; may be out of bounds."""
