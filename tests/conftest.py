@@ -1,7 +1,9 @@
 """Compiled code goes to a folder of the test run's own. `golden(name, text)` compares text with
 tests/golden/<name>.txt; --update-golden rewrites it."""
 
+import random
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,14 @@ def interruptible():
     """Started in a shell's background, tests and what they start would ignore Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def repeatable():
+    """What a test draws does not depend on the tests before it, nor on the day."""
+    random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture

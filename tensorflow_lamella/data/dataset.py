@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import optree
+from keras.src.random.seed_generator import make_default_seed
 
 from tensorflow_lamella.core.convert import to_array
 from tensorflow_lamella.core.dispatch import wrap
@@ -468,8 +469,7 @@ def _numpy_value(x: Any) -> Any:
 def _generators(seed: Any, anew: bool) -> Iterator[np.random.Generator]:
     """A generator of random numbers for each iteration: other ones where `anew`."""
     words = [int(s) & 0xFFFFFFFF for s in (random_ops.global_seed(), seed) if s is not None]
-    if not words:
-        words = [int(np.random.SeedSequence().entropy & 0xFFFFFFFF)]  # type: ignore[operator]
+    words = words or [make_default_seed()]
     for k in itertools.count():
         yield np.random.default_rng([*words, k if anew else 0])
 

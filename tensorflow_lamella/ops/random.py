@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 from keras.src import backend
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, SeedGenerator
+from keras.src.random.seed_generator import (
+    GLOBAL_SEED_GENERATOR,
+    SeedGenerator,
+    make_default_seed,
+)
 
 from lamella.frontend.tracer import Tracer
 from tensorflow_lamella.core.convert import to_array
@@ -61,9 +65,10 @@ def source(seed: Any) -> SeedGenerator:
 
 
 def _start(seed: int | None) -> int:
-    """The seed of a generator: from both seeds, or from the system's entropy."""
+    """The seed of a generator: from both seeds, or drawn as Keras draws its own."""
     words = [w & 0xFFFFFFFF for w in (_seed, seed) if w is not None]
-    return int(np.random.SeedSequence(words or None).generate_state(1)[0] & 0x7FFFFFFF)
+    words = words or [make_default_seed()]
+    return int(np.random.SeedSequence(words).generate_state(1)[0] & 0x7FFFFFFF)
 
 
 def uniform_numbers(shape: Any, seed: Any = None) -> Any:

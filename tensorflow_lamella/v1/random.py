@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+from keras.src.random.seed_generator import make_default_seed
 
 from keras_lamella.src import variates
 from lamella.frontend.tracer import Tracer
@@ -50,9 +51,12 @@ def random_operation(fn: Any, args: Any, kwargs: dict[str, Any], seed: int | Non
 
 
 def _operation_seed(op: Any, seed: int | None) -> np.ndarray:
-    """As in TensorFlow it depends on the graph's seed, and on the operation's own or its place."""
+    """As in TensorFlow it depends on the graph's seed, and on the operation's own or its place.
+
+    Without either it is drawn from Python's `random`, as Keras draws its own.
+    """
     if op.graph.seed is None and seed is None:
-        return np.asarray(np.random.SeedSequence().generate_state(1)[0], np.uint32)
+        return np.asarray(make_default_seed(), np.uint32)
     place = op.number if seed is None else seed
     return np.asarray(zlib.crc32(f"{op.graph.seed} {place}".encode()), np.uint32)
 
