@@ -4,6 +4,7 @@
          -> gather form      contract_gather.py   each element of the result is written once
          -> minimal form     contract_minimal.py  3x3 convolutions: fewer multiplications; or
          -> linear form      contract_nest.py     one stride per loop axis and array, padded boxes
+         -> padded form      contract_padded.py   padded copies, where boxes would be too large
          -> plan             contract_plan.py     register tile, chunks, blocks
          -> kernel           contract_kernel.py, contract_stage.py, contract_tile.py
          -> prologue         contract_prologue.py the equations in front, while boxes are staged
@@ -39,6 +40,7 @@ from lamella.kernels.contract_minimal_gradient import (
 )
 from lamella.kernels.contract_minimal_kernel import MinimalKernel, filters_text
 from lamella.kernels.contract_nest import linear_form
+from lamella.kernels.contract_padded import Padding, padded, paddings
 from lamella.kernels.contract_pairs import PairProducts, Pairs, pack_chunks, pack_text, pair_form
 from lamella.kernels.contract_plan import Plan, make_plans
 from lamella.kernels.contract_prologue import Prologue, prologue_of
@@ -73,29 +75,39 @@ def lower_contraction(body: Program, target: Target) -> Lowered:
     computed = region.computed
     if any(computed) and (pairs or dtype not in WHOLE):
         raise CannotFuse(f"operands of {dtype} products are arrays")
-    if dtype == np.float32 and 0 not in out:
-        nests = gather_form(maps, a, b, out)
-        if nests and len(nests) == 1:
-            minimal = minimal_form(nests[0], a, b, out, target)
-            gradient = gradient_form(nests[0], a, b, out, target)
-            if any(computed) and (minimal or gradient):
-                raise CannotFuse("minimal filtering reads arrays")
-            if minimal:
-                return region.minimal(minimal)
-            if gradient:
-                return region.minimal_gradient(gradient)
-    plans = _plans(maps, pairs.shapes if pairs else (a, b), out, math, target, computed)
+    nests = gather_form(maps, a, b, out) if 0 not in out else None
+    if dtype == np.float32 and nests and len(nests) == 1:
+        lowered = _lower_minimal(region, nests[0])
+        if lowered:
+            return lowered
+    if pairs:
+        in_pairs = gather_form(maps, *pairs.shapes, out) if nests else None
+        plans = _plans(in_pairs, pairs.shapes, out, math, target, computed)
+    else:
+        plans = _plans(nests, (a, b), out, math, target, computed)
     if any(computed) and (plans is None or len(plans) > 1 or _computed_often(plans[0], computed)):
         raise CannotFuse("no box in which to compute an operand once")
+    if plans is None:
+        region = Region(body, eq, Arithmetic(dtype), target, None)
+        plans = region.pad(nests) if nests else None
     if plans is None:
         return region.generic(maps)
     if "band" in eq.attrs and len(plans) == 1:
         band = band_of(eq.attrs["band"], maps.extents(a, b, out), plans[0].loops)
         plans = [replace(plans[0], band=band)]
-    direct = body.outputs == eq.results and math.result == math.sum
-    if any(p.partials > 1 or (p.accumulates and not direct) for p in plans):
-        return region.in_two_steps(plans[0])
-    return region.in_one_step(plans)
+    return region.tiled(plans)
+
+
+def _lower_minimal(region: Region, nest: Nest) -> Lowered | None:
+    """By minimal filtering, where it is worth it."""
+    shapes, target = _shapes(region.eq), region.target
+    minimal = minimal_form(nest, *shapes, target)
+    gradient = gradient_form(nest, *shapes, target)
+    if any(region.computed) and (minimal or gradient):
+        raise CannotFuse("minimal filtering reads arrays")
+    if minimal:
+        return region.minimal(minimal)
+    return region.minimal_gradient(gradient) if gradient else None
 
 
 def _computed_often(plan: Plan, computed: tuple[bool, bool]) -> bool:
@@ -130,13 +142,12 @@ def _shapes(eq: Equation) -> tuple[Shape, Shape, Shape]:
     return a.type.shape, b.type.shape, out.type.shape
 
 
-def _plans(maps: IndexMap, operands: tuple[Shape, Shape], out: Shape, math: Arithmetic,
+def _plans(nests: list[Nest] | None, operands: tuple[Shape, Shape], out: Shape, math: Arithmetic,
            target: Target, computed: tuple[bool, bool]) -> list[Plan] | None:  # fmt: skip
-    """A plan for each nest; None where the generic kernel must do, or an operand that is computed
-    has no box."""
+    """A plan for each nest; None where boxes are too large, an operand that is computed has no box,
+    or the generic kernel must do."""
     a, b = operands
-    nests = gather_form(maps, a, b, out)
-    if nests is None or 0 in out:
+    if nests is None:
         return None
     itemsize, shared = math.sum_dtype.itemsize, _shared_axis(nests)
     loops = [linear_form(nest, a, b, out, itemsize, shared, computed) for nest in nests]
@@ -171,6 +182,7 @@ class Region:
         self.launches: list[Launch] = []
         self.scratch: list[int] = []
         self.packed: list[int] = []
+        self.paddings: dict[int, Padding] = {}
 
     def _array(self, nbytes: int) -> int:
         """The argument number of a new scratch array."""
@@ -215,9 +227,23 @@ class Region:
         return [j for j, v in enumerate(inputs) if v.type == operand.type
                 and v not in others | views and any(v in e.operands for e in cone)]  # fmt: skip
 
+    def pad(self, nests: list[Nest]) -> list[Plan] | None:
+        """Plans over operands that are padded first; None where the generic kernel must do."""
+        a, b, out = _shapes(self.eq)
+        x, y = paddings(nests, a, b)
+        shapes = x.shape(a), y.shape(b)
+        self.paddings = {k: p for k, p in enumerate((x, y)) if shapes[k] != (a, b)[k]}
+        return _plans(padded(nests, x, y), shapes, out, self.math, self.target, (False, False))
+
     def _packed(self) -> list[int]:
-        """The arguments that hold the operands: the arrays, or pairs made of them."""
+        """The arguments that hold the operands: the arrays, or copies or pairs made of them."""
         found = list(self.operands)
+        for k, padding in self.paddings.items():
+            operand = self.eq.operands[k].type
+            array = self._array(padding.program(operand).outputs[0].type.nbytes + SLACK)
+            lowered = lower_loop(padding.program(operand), self.target)
+            self._follow(lowered, [found[k], array])
+            found[k] = array
         for k, d in enumerate(self.pairs.packed if self.pairs else ()):
             if d is not None:
                 shape = self.eq.operands[k].type.shape
@@ -240,6 +266,13 @@ class Region:
                 self._launch(f"nest {number} panel {k}", make, chunks, 0, found[k], array)
                 found[k] = array
         return found
+
+    def tiled(self, plans: list[Plan]) -> Lowered:
+        """The whole body on the registers, if the sums end in them."""
+        direct = self.body.outputs == self.eq.results and self.math.result == self.math.sum
+        if any(p.partials > 1 or (p.accumulates and not direct) for p in plans):
+            return self.in_two_steps(plans[0])
+        return self.in_one_step(plans)
 
     def in_one_step(self, plans: list[Plan]) -> Lowered:
         """Every nest with the whole body; nests with the same chunks are one kernel."""
@@ -314,16 +347,19 @@ class Region:
         n_in, n_out = len(self.body.inputs), len(self.body.outputs)
         rest, used = _rest(self.body, self.eq, sums)
         lowered = lower_loop(rest, self.target)
-        numbers = [array, *used, *range(n_in, n_in + n_out)]
-        numbers += [self._array(nbytes) for nbytes in lowered.scratch]
-        for launch in lowered.launches:
-            arguments = tuple(numbers[i] for i in launch.arguments)
-            self.launches.append(Launch(launch.kernel, arguments))
+        self._follow(lowered, [array, *used, *range(n_in, n_in + n_out)])
         inplace = frozenset(
             (used[i - 1], j) for i, j in lowered.inplace
             if i > 0 and used[i - 1] not in self.operands
         )  # fmt: skip
         return Lowered(tuple(self.launches), tuple(self.scratch), inplace)
+
+    def _follow(self, lowered: Lowered, arguments: list[int]) -> None:
+        """The launches of a loop between these arguments."""
+        numbers = [*arguments, *(self._array(nbytes) for nbytes in lowered.scratch)]
+        for launch in lowered.launches:
+            here = tuple(numbers[i] for i in launch.arguments)
+            self.launches.append(Launch(launch.kernel, here))
 
 
 def _body_text(plans: list[Plan], places: list[list[int]], body: Program, eq: Equation,

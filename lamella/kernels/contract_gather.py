@@ -18,6 +18,9 @@ from lamella.indexmap import Affine, IndexMap, Shape
 Extents = dict[str, int]
 Dims = tuple[Affine, ...]
 
+#: Elements of a box that a chunk can keep: contract_nest.py allows 384 KB, of float64 too.
+BOX = 48 << 10
+
 
 @dataclass(frozen=True)
 class Nest:
@@ -77,7 +80,7 @@ def _solve(nest: Nest, d: int, size: int) -> list[Nest] | None:
     free = [(nest.extents[x], x, k) for x, k in dim.terms if x in bare and x not in elsewhere]
     if not free:
         return None
-    _, axis, k = max(free)
+    _, axis, k = max(free, key=lambda x: (_has_boxes(nest, x[1]), x))
     step = abs(k)
     rest = tuple((x, c) for x, c in dim.terms if x != axis)
     split = [(x, c) for x, c in rest if c % step]
@@ -86,6 +89,17 @@ def _solve(nest: Nest, d: int, size: int) -> list[Nest] | None:
     out_of = Affine(rest, dim.offset)
     classes = [_class(nest, d, axis, k, out_of, split, r, size) for r in range(min(step, size))]
     return classes
+
+
+def _has_boxes(nest: Nest, axis: str) -> bool:
+    """Whether the operand that is read out of bounds, if `axis` is solved for, has small boxes: its
+    first dimension is one of the result's, as of images, or it is small as a whole."""
+    maps = nest.maps
+    dims = next(dims for dims in (maps.a, maps.b) if any(dim.axis == axis for dim in dims))
+    if any(dims[0].axis == dim.axis is not None for dim in maps.out):
+        return True
+    bounds = [dim.bounds(nest.extents) for dim in dims]
+    return math.prod(high - low + 1 for low, high in bounds) <= BOX
 
 
 def _class(nest: Nest, d: int, axis: str, k: int, rest: Affine, split: list[tuple[str, int]],

@@ -111,21 +111,20 @@ def make_plans(
 ) -> list[Plan] | None:
     """The plans of all nests of a contraction; None where one has no axis to be the lane axis.
 
-    With `only`, chunks are blocks of that axis, the same for all.
+    With `only`, chunks are blocks of that axis, the same for all. Several nests keep sums whole.
     """
-    work = sum(flops_of(loops) for loops in nests)
-    plans = [_make_plan(loops, itemsize, target, work, only) for loops in nests]
+    work, whole = sum(flops_of(loops) for loops in nests), len(nests) > 1
+    plans = [_make_plan(loops, itemsize, target, work, only, whole) for loops in nests]
     return None if None in plans else [plan for plan in plans if plan]
 
 
-def _make_plan(
-    loops: Loops, itemsize: int, target: Target, work: int, only: str | None
-) -> Plan | None:
+def _make_plan(loops: Loops, itemsize: int, target: Target, work: int, only: str | None,
+               whole: bool) -> Plan | None:  # fmt: skip
     tile = best_tile(loops, itemsize, target, only)
     if tile is None:
         return None
     panels = [op.access[tile.lane] not in (0, 1) for op in loops.operands]
-    split = Split(loops, tile, panels, itemsize, target.l2, work, only)
+    split = Split(loops, tile, panels, itemsize, target.l2, work, only, whole)
     shared = split.shared(0), split.shared(1)
     return Plan(loops, tile, split.grid, split.outer(), (panels[0], panels[1]), shared)
 

@@ -76,6 +76,7 @@ class Split:
     l2: int
     work: int  # operations of all nests
     only: str | None = None  # the only axis that may be split, where several nests share chunks
+    whole: bool = False  # sums are neither split nor cut: of several nests, which have no next step
     grid: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -132,6 +133,8 @@ class Split:
         if inside and axis not in loops.blocked:
             return False
         if loops.summed(axis):
+            if self.whole:
+                return False
             parts = count
             for x, n in counts.items():
                 parts *= n if loops.summed(x) and x != axis else 1
@@ -204,7 +207,7 @@ class Split:
         for k, operand in enumerate(loops.operands):
             if self.panels[k] and not self.shared(k):
                 self._cut(operand.access.strides, sizes, STAGE_BYTES, cut)
-        if not self.tile.dot:
+        if not (self.tile.dot or self.whole):
             self._cut_sums(sizes, cut)
         return (*first, *cut.items())
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lamella import ops
-from lamella.indexmap import permute_operand
+from lamella.indexmap import IndexMap, parse, permute_operand
 from lamella.passes.rewrite import Rewriter, map_nested
 from lamella.primitive import Primitive
 from lamella.program import Equation, Program, Value, building
@@ -371,3 +371,20 @@ def contract_transposed(out: Simplifier, operands: tuple[Value, ...], attrs: Any
             values = tuple(eq.operands[0] if j == i else y for j, y in enumerate(operands))
             return ops.contract(*values, **{**attrs, "spec": spec})
     return None
+
+
+@rule("contract")
+def contract_scattered(out: Simplifier, operands: tuple[Value, ...], attrs: Any) -> Any:
+    """contract to "n c 2y+i" -> transpose(contract to "n 2y+i c"): rows that are written in steps
+    have no vectors"""
+    maps, shape = parse(attrs["spec"]), attrs["shape"]
+    last = len(maps.out) - 1
+    bare = [d for d, dim in enumerate(maps.out) if d > 0 and dim.axis]
+    if not bare or all(abs(k) == 1 for _, k in maps.out[last].terms):
+        return None
+    order = [*(d for d in range(last + 1) if d != bare[-1]), bare[-1]]
+    moved = IndexMap(maps.a, maps.b, tuple(maps.out[d] for d in order))
+    product = ops.contract(
+        *operands, **{**attrs, "spec": str(moved), "shape": tuple(shape[d] for d in order)}
+    )
+    return ops.transpose(product, axes=tuple(order.index(d) for d in range(last + 1)))

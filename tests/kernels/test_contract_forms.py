@@ -118,17 +118,29 @@ def test_depthwise_with_multiplier(role):
     check_role(x, ("i j c m", (3, 3, 6, 3)), ("n y x c m", (2, 6, 5, 6, 3)), role)
 
 
-def check_role(x, f, y, role):
+def check_role(x, f, y, role, **options):
+    """Compare with the meaning; returns the Lowered."""
     a, b, out = {"forward": (x, f, y), "input": (y, f, x), "weight": (x, y, f)}[role]
-    check(f"{a[0]}, {b[0]} -> {out[0]}", a[1], b[1], out[1])
+    return check(f"{a[0]}, {b[0]} -> {out[0]}", a[1], b[1], out[1], **options)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("role", ["forward", "input", "weight"])
+@pytest.mark.parametrize("case", [
+    (1, (1, 1), 1024, 40, (7, 7), 1, 2, (6, 6)),  # an image that is mostly padding
+    (1, (3, 3), 130, 512, (3, 3), 1, 1, (0, 1)),  # an image that is smaller than its large filters
+    (1, (16, 16), 300, 1024, (1, 1), 2, 1, (0, 0)),  # long sums for every other element
+    (1, (20, 200), 400, 5, (3, 3), 1, 2, (2, 2)),  # rows too long for a band
+], ids=str)  # fmt: skip
+def test_whatever_the_sizes_are_convolutions_are_tiled(case, role, dtype):
+    lowered = check_role(*convolution(*case), role, dtype=dtype)
+    assert not any("generic" in launch.kernel.key for launch in lowered.launches)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "int32", "uint8", "int64"])
 @pytest.mark.parametrize("role", ["forward", "input", "weight"])
 def test_dtypes(dtype, role):
-    x, f, y = convolution(2, (8, 6), 5, 17, (3, 3), 2, 1, (1, 1))
-    a, b, out = {"forward": (x, f, y), "input": (y, f, x), "weight": (x, y, f)}[role]
-    check(f"{a[0]}, {b[0]} -> {out[0]}", a[1], b[1], out[1], dtype=dtype)
+    check_role(*convolution(2, (8, 6), 5, 17, (3, 3), 2, 1, (1, 1)), role, dtype=dtype)
     check("i k, j k -> i j", (9, 70), (35, 70), (9, 35), dtype=dtype)
 
 
