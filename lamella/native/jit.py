@@ -1,14 +1,16 @@
 """LLVM text to machine code that stays loaded as long as the process lives.
 
-Text -> parse -> LLVM's function simplification at -O1 -> object code -> one JIT library per call.
-The generators write explicit vectors, so no loop vectoriser, unroller or SLP runs: measured on a
-register-tiled product and a fused exp loop, -O2 and -O3 took up to twice as long in the optimiser
-and gave no faster code. llvmlite serialises its calls with a lock; the three long ones are made
-past it, which is safe because every compiling thread has an LLVM context of its own.
+Text -> parse -> object code -> one JIT library per call. The generators write explicit vectors and
+nothing twice: -O1 took a third of the time and left code of the same size and speed (measured on
+whole training steps), so only modules of several functions are optimised, to join them. Loop
+strength reduction took another third of the rest, and at most 1% off a step. llvmlite serialises
+its calls with a lock; the long ones are made past it, which is safe because every compiling thread
+has an LLVM context of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import logging
@@ -17,7 +19,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remember
 from itertools import count
@@ -114,7 +116,7 @@ def _objects(missing: Mapping[str, tuple[MakeText, tuple[str, ...]]]) -> dict[st
         return compilers.own.object_code(_unique(text, names, digest))
 
     threads = min(len(missing), target().cores, MAX_THREADS)
-    with ThreadPoolExecutor(threads) as pool:
+    with _no_strength_reduction(), ThreadPoolExecutor(threads) as pool:
         try:
             for digest, (make, names) in missing.items():
                 if (code := cache.read(digest)) is not None:
@@ -131,6 +133,16 @@ def _objects(missing: Mapping[str, tuple[MakeText, tuple[str, ...]]]) -> dict[st
         cache.trim()
         log.debug("compiled %d modules, %d threads", len(compiling), threads)
     return objects
+
+
+@contextlib.contextmanager
+def _no_strength_reduction() -> Iterator[None]:
+    """LLVM has no other switch for this pass than one of the whole process."""
+    llvm.set_option("lamella", "-disable-lsr=true")
+    try:
+        yield
+    finally:
+        llvm.set_option("lamella", "-disable-lsr=false")
 
 
 def _unique(text: str, names: tuple[str, ...], digest: str) -> str:
@@ -185,26 +197,22 @@ class _Compiler:
         self.builder = llvm.create_pass_builder(self.machine, options)
 
     def object_code(self, text: str) -> bytes:
-        with self._optimised(text) as module:
+        with self._module(text) as module:
             if debugging("asm"):
                 print(self.machine.emit_assembly(module), file=sys.stderr)
             return _emit_object(self.machine, module)
 
     def assembly(self, text: str) -> str:
-        with self._optimised(text) as module:
+        with self._module(text) as module:
             return self.machine.emit_assembly(module)
 
-    def _optimised(self, text: str) -> llvm.ModuleRef:
+    def _module(self, text: str) -> llvm.ModuleRef:
         module = self._parsed(text)
         module.triple = target().triple
         module.data_layout = self.layout
         if debugging("native"):
             module.verify()
-        functions = [f for f in module.functions if not f.is_declaration]
-        if len(functions) == 1:
-            passes = self.builder.getFunctionPassManager()
-            _unlocked("RunNewFunctionPassManager")(passes, functions[0], self.builder)
-        else:  # the whole pipeline, to inline helper functions
+        if sum(not f.is_declaration for f in module.functions) > 1:
             passes = self.builder.getModulePassManager()
             _unlocked("RunNewModulePassManager")(passes, module, self.builder)
         return module
