@@ -38,6 +38,7 @@ class Text:
         self.declared: dict[str, str] = {}
         self.block = "entry"
         self._count = 0
+        self._arrays: dict[int, str] = {}
 
     # ------------------------------------------------------------------------- instructions
 
@@ -126,9 +127,11 @@ class Text:
         return self.let(f"getelementptr {scalar}, ptr {pointer}, i64 {index}")
 
     def array(self, j: int) -> str:
-        """The address of the j-th argument array."""
-        slot = self.let(f"load i64, ptr {self.at('%ids', j, 'i64')}")
-        return self.let(f"load ptr, ptr {self.at('%table', slot, 'ptr')}")
+        """The address of the j-th argument array, which is loaded once: ask in the entry block."""
+        if j not in self._arrays:
+            slot = self.let(f"load i64, ptr {self.at('%ids', j, 'i64')}")
+            self._arrays[j] = self.let(f"load ptr, ptr {self.at('%table', slot, 'ptr')}")
+        return self._arrays[j]
 
     # -------------------------------------------------------------------------- control flow
 
