@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import optree
 
+from lamella import garbage
 from lamella.compile import Executable, compile_program
 from lamella.compile.executable import aligned_copy, is_readable, overlapping
 from lamella.frontend.trace import trace
@@ -88,6 +89,7 @@ class Jitted:
             )
         return program, result[0]
 
+    @garbage.kept()
     def _compile(self, leaves: Sequence[Any], structure: Any, args: tuple[Any, ...]) -> Compiled:
         program, out_structure = self._trace(leaves, structure)
         donated = self._donated(args, program)

@@ -21,7 +21,7 @@ SOURCES = sorted(
 #: from its own line. A rule of a primitive may need derivatives and batching, which are written in
 #: primitives: they stand together.
 LAYERS = """
-version native
+version garbage native
 types tree scalar special indexmap
 primitive elementary elementary_special
 program

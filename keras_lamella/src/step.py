@@ -21,7 +21,7 @@ from keras_lamella.src.interrupts import interrupts_afterwards
 from keras_lamella.src.variable import Variable, VariableScope, value_of
 from keras_lamella.src.words.host import Host
 from keras_lamella.src.words.traced import Recipe, is_words
-from lamella import ops
+from lamella import garbage, ops
 from lamella.compile import Executable, compile_program
 from lamella.compile.executable import aligned_empty
 from lamella.frontend.trace import trace
@@ -144,6 +144,7 @@ class StepFunction:
             self._compiled[key] = self._compile(mode, types, structure)
         return self._compiled[key]
 
+    @garbage.kept()
     def _compile(
         self, mode: str, types: Sequence[Type], structure: Any, host: Host | None = None
     ) -> _Compiled:

@@ -9,7 +9,7 @@ import hashlib
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from lamella import inspect, native
+from lamella import garbage, inspect, native
 from lamella.compile.assemble import Assembler
 from lamella.compile.chains import in_chains
 from lamella.compile.executable import Executable
@@ -35,6 +35,7 @@ from lamella.program import Program
 SERIAL_BELOW = 200_000
 
 
+@garbage.kept()
 def compile_program(
     program: Program,
     donated: Mapping[int, int] | None = None,

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 from lamella import ops
 from lamella.passes.recompute import light_roots, worthwhile
-from lamella.passes.region import Region, in_order, renew
+from lamella.passes.region import Region, depends, in_order, let_read
 from lamella.passes.rewrite import map_nested
 from lamella.passes.views import axis_map
 from lamella.program import Builder, Equation, Program, Value
@@ -130,7 +130,7 @@ class Fusion:
             kind = "loop"
         if family(eq) == "reduction":
             shape = eq.operands[0].type.shape
-        region = Region(kind, shape, position, position, position)
+        region = Region(kind, shape, position, position, len(self.regions))
         self.regions.append(region)
         if kind == "loop" and all(n == 1 for n in shape):
             self.scalars.append(region)
@@ -146,14 +146,12 @@ class Fusion:
               sources: set[Region]) -> None:  # fmt: skip
         region.members.append(eq)
         region.last = position
-        region.reads |= sources - {region}
+        sources = sources - {region}
+        let_read(region, sources)
         if family(eq) == "reduction":
             region.axes = folded_axes(eq)
-        for source in sources - {region}:
-            source.read_by.add(region)
-            if family(eq) == "reduction":
+            for source in sources:
                 self.folds.setdefault(source, []).append(region)
-        renew(region, position)
         for value in eq.results:
             self.region_of[value] = region
             self.made[value] = eq
@@ -184,7 +182,7 @@ class Fusion:
             region.kind != "other"
             and len(region.members) < MAX_MEMBERS
             and self._fits(eq, region)
-            and not self._depends(sources - {region}, region)
+            and not depends(sources - {region}, region)
         )
 
     def _fits(self, eq: Equation, region: Region) -> bool:
@@ -223,19 +221,6 @@ class Fusion:
             return False
         kept = [i for i in here if i not in (region.axes or ())] if full else list(range(len(axes)))
         return all(a is None or a == kept[i] for i, a in enumerate(axes))
-
-    def _depends(self, regions: set[Region], target: Region) -> bool:
-        """Does any of `regions` read, directly or through others, from `target`?"""
-        stack, seen = list(regions), set(regions)
-        while stack:
-            region = stack.pop()
-            if region is target:
-                return True
-            for r in region.reads:
-                if r not in seen and r.newest >= target.first:
-                    seen.add(r)
-                    stack.append(r)
-        return False
 
     def _sink(self) -> None:
         """A region of elementwise equations that only one other one reads moves into that one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lamella.program import Equation, Value
@@ -15,7 +16,7 @@ class Region:
     domain: tuple[int, ...]
     first: int  # position of its oldest equation
     last: int
-    newest: int  # the last of itself and of all that it reads, directly or through others
+    place: int  # in an order in which each region comes after all that it reads
     axes: tuple[int, ...] | None = None  # folded by its reductions
     members: list[Equation] = field(default_factory=list)
     reads: set[Region] = field(default_factory=set)
@@ -49,13 +50,46 @@ class Region:
         return tuple(wide[len(wide) - len(self.axes) :]) == self.axes
 
 
-def renew(region: Region, position: int) -> None:
-    """`position` is the newest of `region` and of all that depend on it."""
-    stack = [region]
+def depends(regions: Iterable[Region], target: Region) -> bool:
+    """Does any of `regions` read, directly or through others, from `target`?"""
+    seen = {r for r in regions if r.place >= target.place}
+    stack = list(seen)
     while stack:
         region = stack.pop()
-        region.newest = position
-        stack += [r for r in region.read_by if r.newest < position]
+        if region is target:
+            return True
+        later = [r for r in region.reads if r.place >= target.place and r not in seen]
+        seen.update(later)
+        stack += later
+    return False
+
+
+def let_read(region: Region, sources: set[Region]) -> None:
+    """`region` reads `sources` too, none of which depends on it.
+
+    Only the regions between those that are out of order change places (Pearce and Kelly, 2007).
+    """
+    region.reads |= sources
+    for source in sources:
+        source.read_by.add(region)
+    wrong = [r for r in sources if r.place > region.place]
+    if wrong:
+        first, last = region.place, max(r.place for r in wrong)
+        before = _connected(wrong, lambda r: (q for q in r.reads if q.place > first))
+        after = _connected([region], lambda r: (q for q in r.read_by if q.place < last))
+        places = sorted(r.place for r in (*before, *after))
+        for r, place in zip((*before, *after), places, strict=True):
+            r.place = place
+
+
+def _connected(start: list[Region], near: Callable[[Region], Iterable[Region]]) -> list[Region]:
+    """`start`, and what `near` leads to from there, in order of places."""
+    seen, stack = set(start), list(start)
+    while stack:
+        new = {r for r in near(stack.pop()) if r not in seen}
+        seen |= new
+        stack += new
+    return sorted(seen, key=lambda r: r.place)
 
 
 def in_order(regions: list[Region]) -> list[Region]:
