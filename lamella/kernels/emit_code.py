@@ -7,8 +7,7 @@ there, without any pass that moves code.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamella.kernels.text import Int, Text, Typed
@@ -22,6 +21,23 @@ class Level:
         self.lines: list[str] = []
         self.block = label
         self.memo: dict[Any, Any] = {}
+
+
+class _Hoisted:
+    """Takes the levels inside of `level` away, and puts them back."""
+
+    __slots__ = ("inner", "level", "levels")
+
+    def __init__(self, levels: list[Level], level: int) -> None:
+        self.levels, self.level = levels, level
+
+    def __enter__(self) -> None:
+        self.inner = self.levels[self.level + 1 :]
+        del self.levels[self.level + 1 :]
+
+    def __exit__(self, *error: object) -> None:
+        assert len(self.levels) == self.level + 1
+        self.levels += self.inner
 
 
 class Code(Text):
@@ -67,16 +83,9 @@ class Code(Text):
     def memo(self, level: int) -> dict[Any, Any]:
         return self.levels[level].memo
 
-    @contextlib.contextmanager
-    def hoisted(self, level: int) -> Iterator[None]:
-        """Append to `level` instead of the innermost one."""
-        inner = self.levels[level + 1 :]
-        del self.levels[level + 1 :]
-        try:
-            yield
-        finally:
-            assert len(self.levels) == level + 1
-            self.levels += inner
+    def hoisted(self, level: int) -> _Hoisted:
+        """Inside `with code.hoisted(level)`, append to `level` instead of the innermost one."""
+        return _Hoisted(self.levels, level)
 
     def loop(
         self,

@@ -9,6 +9,7 @@ an address, and nothing is divided.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -84,20 +85,29 @@ class Index:
     low and high bound its value; `//` and `%` round down.
     """
 
-    __slots__ = ("code", "constant", "high", "level", "low", "terms")
+    __slots__ = ("code", "constant", "high", "level", "low", "terms", "_key")
 
     def __init__(
         self, code: Code, terms: dict[Var, int], constant: int = 0,
         low: int | None = None, high: int | None = None,
     ) -> None:  # fmt: skip
         self.code, self.constant = code, constant
-        self.terms = {v: c for v, c in terms.items() if c != 0 and v.extent > 1}
-        spans = [c * (v.extent - 1) for v, c in self.terms.items()]
-        least = constant + sum(s for s in spans if s < 0)
-        most = constant + sum(s for s in spans if s > 0)
+        self.terms: dict[Var, int] = {}
+        self._key: tuple | None = None
+        least = most = constant
+        level = 0
+        for v, c in terms.items():
+            if c == 0 or v.extent <= 1:
+                continue
+            self.terms[v] = c
+            if c > 0:
+                most += c * (v.extent - 1)
+            else:
+                least += c * (v.extent - 1)
+            level = max(level, v.level)
         self.low = least if low is None else max(least, low)
         self.high = most if high is None else min(most, high)
-        self.level = max((v.level for v in self.terms), default=0)
+        self.level = level
 
     @staticmethod
     def of(code: Code, x: Any) -> Index:
@@ -112,7 +122,10 @@ class Index:
 
     @property
     def key(self) -> tuple:
-        return self.constant, frozenset(self.terms.items())
+        """Equal for equal expressions; they never change once they are made."""
+        if self._key is None:
+            self._key = (self.constant, frozenset(self.terms.items()))
+        return self._key
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Index) and self.key == other.key
@@ -127,13 +140,7 @@ class Index:
     # --------------------------------------------------------------------------- arithmetic
 
     def _plus(self, other: Any, sign: int) -> Index:
-        other = Index.of(self.code, other)
-        terms = dict(self.terms)
-        for v, c in other.terms.items():
-            terms[v] = terms.get(v, 0) + sign * c
-        a, b = (other.low, other.high) if sign > 0 else (-other.high, -other.low)
-        return Index(self.code, terms, self.constant + sign * other.constant,
-                     self.low + a, self.high + b)  # fmt: skip
+        return combination(self.code, ((self, 1), (Index.of(self.code, other), sign)))
 
     def __add__(self, other: Any) -> Index:
         return self._plus(other, 1)
@@ -147,9 +154,7 @@ class Index:
         return Index.of(self.code, other) - self
 
     def __mul__(self, factor: int) -> Index:
-        ends = sorted((self.low * factor, self.high * factor))
-        return Index(self.code, {v: c * factor for v, c in self.terms.items()},
-                     self.constant * factor, *ends)  # fmt: skip
+        return combination(self.code, ((self, factor),))
 
     __rmul__ = __mul__
 
@@ -260,6 +265,19 @@ class Index:
                 part = lanes.convert_(dtype) if c == 1 else lanes.convert_(dtype) * c
             total = part if total.constant and base == 0 and total.width == 1 else total + part
         return total
+
+
+def combination(code: Code, parts: Iterable[tuple[Index, int]]) -> Index:
+    """The sum of `index * factor` over all parts."""
+    terms: dict[Var, int] = {}
+    constant = low = high = 0
+    for x, factor in parts:
+        for v, c in x.terms.items():
+            terms[v] = terms.get(v, 0) + c * factor
+        constant += x.constant * factor
+        low += factor * (x.low if factor > 0 else x.high)
+        high += factor * (x.high if factor > 0 else x.low)
+    return Index(code, terms, constant, low, high)
 
 
 def shared_quotient(code: Code, x: Index, divisor: int) -> Quotient:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ INT32, INT64, UINT16 = np.dtype("int32"), np.dtype("int64"), np.dtype("uint16")
 FLAGS = "nsz contract "
 
 
+@cache
 def register_type(dtype: np.dtype) -> str:
     """The LLVM type of a lane in a register: half floats are float, bool is i1."""
     if dtype == BOOL:
@@ -30,6 +32,12 @@ def register_type(dtype: np.dtype) -> str:
     if is_float(dtype):
         return "double" if dtype == FLOAT64 else "float"
     return f"i{8 * dtype.itemsize}"
+
+
+@cache
+def _lanes_type(dtype: np.dtype, width: int) -> str:
+    scalar = register_type(dtype)
+    return scalar if width == 1 else f"<{width} x {scalar}>"
 
 
 def literal(value: Any, dtype: np.dtype) -> str:
@@ -67,8 +75,7 @@ class Lanes:
     @property
     def type(self) -> str:
         """The LLVM type, a vector's where width > 1."""
-        scalar = register_type(self.dtype)
-        return scalar if self.width == 1 else f"<{self.width} x {scalar}>"
+        return _lanes_type(self.dtype, self.width)
 
     def new(
         self, instruction: str, dtype: np.dtype | None = None, width: int | None = None
@@ -447,8 +454,8 @@ def mangled(dtype: np.dtype, width: int) -> str:
 
 def together(*xs: Lanes) -> tuple[Lanes, ...]:
     """All with as many lanes as the widest."""
-    width = max(x.width for x in xs)
-    return tuple(x.widened(width) for x in xs)
+    widths = {x.width for x in xs}
+    return xs if len(widths) == 1 else tuple(x.widened(max(widths)) for x in xs)
 
 
 def loaded(bits: Lanes, dtype: np.dtype) -> Lanes:
@@ -459,6 +466,11 @@ def loaded(bits: Lanes, dtype: np.dtype) -> Lanes:
 
 def iota(code: Code, width: int, dtype: np.dtype, step: int = 1) -> Lanes:
     """0, step, 2*step, ... in the lanes."""
+    return Lanes(code, dtype, width, _iota(width, dtype, step), constant=True)
+
+
+@lru_cache(1024)
+def _iota(width: int, dtype: np.dtype, step: int) -> str:
     t = register_type(dtype)
     values = ", ".join(f"{t} {literal(step * i, dtype)}" for i in range(width))
-    return Lanes(code, dtype, width, f"<{values}>" if width > 1 else "0", constant=True)
+    return f"<{values}>" if width > 1 else "0"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lamella.kernels.emit_code import Code
-from lamella.kernels.emit_index import Index
+from lamella.kernels.emit_index import Index, combination
 from lamella.kernels.emit_lanes import BOOL, INT64, UINT16, Lanes, loaded, register_type
 from lamella.kernels.half_floats import is_half
 from lamella.types import Type
@@ -20,12 +20,12 @@ LINE = 64  # bytes of a cache line
 
 def offset_of(code: Code, t: Type, at: Sequence[Index]) -> Index:
     """The element's number in a dense row-major array."""
-    total, stride = Index.of(code, 0), 1
+    parts, stride = [], 1
     for i, n in zip(reversed(at), reversed(t.shape), strict=True):
         if n != 1:
-            total = total + i * stride
+            parts.append((i, stride))
         stride *= n
-    return total
+    return combination(code, parts)
 
 
 def memory_type(t: Type) -> str:
