@@ -57,6 +57,7 @@ class Emitter:
     ) -> None:
         self.body, self.code, self.pointers = body, code, pointers
         self.needed = body.equations if needed is None else needed  # what else may be computed
+        self.zero = Index.of(code, 0)
         self.width = width  # lanes of the loops that reductions make
         self.straight = 0  # rows of up to so many vectors are folded without a loop
         self.rows: dict[Value, tuple[int, ...]] = {}  # Values of which rows are kept
@@ -99,21 +100,28 @@ class Emitter:
 
     def value(self, v: Value, at: Sequence[Any]) -> Lanes:
         """The elements of `v` at an index: one Index or int per dimension."""
-        where = tuple(
-            Index.of(self.code, 0 if n == 1 else i) for i, n in zip(at, v.type.shape, strict=True)
-        )
-        level = max((i.level for i in where), default=0)
+        return self._value(v, self._where(v, at))
+
+    def _where(self, v: Value, at: Sequence[Any]) -> tuple[Index, ...]:
+        return tuple([
+            self.zero if n == 1 else Index.of(self.code, i)
+            for i, n in zip(at, v.type.shape, strict=True)
+        ])  # fmt: skip
+
+    def _value(self, v: Value, where: tuple[Index, ...]) -> Lanes:
+        level = max([i.level for i in where], default=0)
         guard = self._guard_of(where)
         if v in self._on_leaves:
             level = self.code.depth
         elif guard is not None:
             level = max(level, guard.level)
         memo, key = self.code.memo(level), (v, where, guard.ref if guard else None)
-        if key not in memo:
+        found = memo.get(key)
+        if found is None:
             with self.code.hoisted(level), self._guarded_by(guard):
                 lanes = self._kept(v, where) or self._compute(v, where)
-                memo[key] = lanes.with_dtype(v.type.dtype)
-        return memo[key]
+                found = memo[key] = lanes.with_dtype(v.type.dtype)
+        return found
 
     def is_dear(self, v: Value) -> bool:
         """Whether `v` takes several operations and is used by others than reductions."""
@@ -167,7 +175,7 @@ class Emitter:
             return load(self.code, self.pointers[v], v.type, where, self.guard)
         family = eq.primitive.family
         if family == "elementwise":
-            operands = [self.value(x, where) for x in eq.operands]
+            operands = [self._value(x, where) for x in eq.operands]
             if v.type.dtype == BOOL:
                 operands = [self._comparable(x, y) for x, y in zip(eq.operands, operands)]
             return eq.primitive.lower(*operands, **eq.attrs)

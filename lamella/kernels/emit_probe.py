@@ -55,6 +55,7 @@ class Probe:
     def __init__(self, body: Program, leaves: Iterable[Value] = ()) -> None:
         self.body, self.leaves = body, set(leaves)
         self.code = Code()
+        self.zero = Index.of(self.code, 0)
         self.made_by = {v: eq for eq in body.equations for v in eq.results}
         self.accesses: list[Access] = []
         self.seen: set[Any] = set()
@@ -63,9 +64,12 @@ class Probe:
         return Var(extent, 0)
 
     def visit(self, v: Value, at: Sequence[Any]) -> None:
-        where = tuple(
-            Index.of(self.code, 0 if n == 1 else i) for i, n in zip(at, v.type.shape, strict=True)
-        )
+        self._visit(v, tuple([
+            self.zero if n == 1 else Index.of(self.code, i)
+            for i, n in zip(at, v.type.shape, strict=True)
+        ]))  # fmt: skip
+
+    def _visit(self, v: Value, where: tuple[Index, ...]) -> None:
         if (v, where) in self.seen or v in self.leaves or v in self.body.constants:
             return
         self.seen.add((v, where))
@@ -74,7 +78,7 @@ class Probe:
             self.accesses.append(Access(v, offset_of(self.code, v.type, where)))
         elif eq.primitive.family == "elementwise":
             for x in eq.operands:
-                self.visit(x, where)
+                self._visit(x, where)
         elif eq.primitive.family == "view":
             self._view(eq, where)
         elif "gather" in eq.primitive.traits:

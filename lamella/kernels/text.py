@@ -50,7 +50,8 @@ class Text:
         self.lines.append(line)
 
     def let(self, instruction: str) -> str:
-        name = self.name()
+        self._count += 1
+        name = f"%v{self._count}"
         self.lines.append(f"{name} = {instruction}")
         return name
 
