@@ -15,7 +15,9 @@ without making a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from lamella import ops
 from lamella.passes.recompute import light_roots, worthwhile
@@ -276,12 +278,16 @@ class Fusion:
             source = self.region_of.get(value)
             if source is None or source.kind == "other":
                 continue
-            members = {v: eq for eq in source.members for v in eq.results}
-            roots = light_roots(value, members.get, self.views, arrays)
+            inside = partial(self._inside, source)
+            roots = light_roots(value, inside, self.views, arrays)
             if roots is not None:
                 found.setdefault(source, {})[value] = roots
         singles = [{v: rs} for group in found.values() if len(group) > 1 for v, rs in group.items()]
         return [*found.values(), *singles]
+
+    def _inside(self, region: Region, value: Value) -> Equation | None:
+        """The equation of `value` where it is a member of `region`."""
+        return self.made[value] if self.region_of.get(value) is region else None
 
     def _compute_again(self, region: Region, values: dict[Value, set[Value]]) -> list[Value]:
         """`region` computes `values` from now on; returns what it reads for the first time."""
@@ -375,9 +381,8 @@ class Fusion:
             )  # fmt: skip
             if results:
                 again = {v: self.made[v] for v in self._chains(region)}
-                equations.append(
-                    build_region(region.kind, region.members, self.views | again, results)
-                )
+                views = ChainMap(self.views, again) if again else self.views
+                equations.append(build_region(region.kind, region.members, views, results))
         return Program(self.program.inputs, equations, self.program.outputs, self.program.constants)
 
     def _chains(self, region: Region) -> list[Value]:
@@ -394,7 +399,7 @@ class Fusion:
 
 
 def build_region(
-    kind: str, members: list[Equation], views: dict[Value, Equation], results: tuple[Value, ...]
+    kind: str, members: list[Equation], views: Mapping[Value, Equation], results: tuple[Value, ...]
 ) -> Equation:
     """results = fused(...) over `members`; `views` are repeated in the body where they are read."""
     body = Builder()

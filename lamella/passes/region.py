@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -51,16 +52,22 @@ class Region:
 
 
 def depends(regions: Iterable[Region], target: Region) -> bool:
-    """Does any of `regions` read, directly or through others, from `target`?"""
-    seen = {r for r in regions if r.place >= target.place}
-    stack = list(seen)
-    while stack:
-        region = stack.pop()
-        if region is target:
+    """Does any of `regions` read, directly or through others, from `target`?
+
+    The oldest are followed first: what depends on a far one mostly reads something near it.
+    """
+    behind = {r.place: r for r in regions if r.place >= target.place}
+    seen, waiting = set(behind), list(behind)
+    heapq.heapify(waiting)
+    while waiting:
+        place = heapq.heappop(waiting)
+        if place == target.place:
             return True
-        later = [r for r in region.reads if r.place >= target.place and r not in seen]
-        seen.update(later)
-        stack += later
+        for r in behind.pop(place).reads:
+            if r.place >= target.place and r.place not in seen:
+                seen.add(r.place)
+                behind[r.place] = r
+                heapq.heappush(waiting, r.place)
     return False
 
 
