@@ -45,6 +45,8 @@ class Equation:
     @property
     def programs(self) -> list[tuple[str, Program]]:
         """The nested Programs among the attributes, with their names."""
+        if self.primitive.family != "control":
+            return []
         return [(k, v) for k, v in self.attrs.items() if isinstance(v, Program)]
 
 
@@ -94,10 +96,10 @@ class Builder:
 
     def emit(self, primitive: Primitive, operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
         """Append one equation; returns its Value, or a tuple where `typing` gives several."""
-        values = tuple(self.lift(x) for x in operands)
-        types = primitive.typing(*(v.type for v in values), **attrs)
+        values = tuple([self.lift(x) for x in operands])
+        types = primitive.typing(*[v.type for v in values], **attrs)
         several = isinstance(types, tuple)
-        results = tuple(self.make_value(t) for t in (types if several else (types,)))
+        results = tuple(map(self.make_value, types)) if several else (self.make_value(types),)
         self.equations.append(Equation(primitive, values, attrs, results, self.source()))
         return results if several else results[0]
 

@@ -12,7 +12,7 @@ from lamella.kernels.loop import lower_loop
 from lamella.native import target
 from lamella.ops.lowering import Cumulative, OwnKernel
 from lamella.passes.fuse import build_region
-from lamella.passes.rewrite import map_nested
+from lamella.passes.rewrite import with_nested
 from lamella.program import Equation, Program, Value
 from lamella.types import Type
 
@@ -70,8 +70,7 @@ def split_unfusible(program: Program) -> Program:
         if eq.primitive is ops.fused:
             equations += _accepted(eq)
         else:
-            attrs = map_nested(eq, split_unfusible)
-            equations.append(Equation(eq.primitive, eq.operands, attrs, eq.results, eq.source))
+            equations.append(with_nested(eq, split_unfusible))
     return Program(program.inputs, equations, program.outputs, program.constants)
 
 

@@ -70,9 +70,10 @@ class Rematerialization:
         equations: list[Equation] = []
         for i, eq in enumerate(self.program.equations):
             equations += self.again.get(i, [])
-            new = self.renamed.get(i, {})
-            operands = tuple(new.get(v, v) for v in eq.operands)
-            equations.append(Equation(eq.primitive, operands, eq.attrs, eq.results, eq.source))
+            if new := self.renamed.get(i):
+                operands = tuple(new.get(v, v) for v in eq.operands)
+                eq = Equation(eq.primitive, operands, eq.attrs, eq.results, eq.source)
+            equations.append(eq)
         return Program(self.program.inputs, equations, self.program.outputs, self.program.constants)
 
     def _consider(self, eq: Equation, k: int, value: Value, position: int) -> None:

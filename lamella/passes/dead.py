@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from lamella import ops
-from lamella.passes.rewrite import map_nested
+from lamella.passes.rewrite import with_nested
 from lamella.program import Equation, Program, Value
 
 
@@ -14,11 +14,9 @@ def eliminate_dead(program: Program) -> Program:
     alive = set(program.outputs)
     kept: list[Equation] = []
     for eq in reversed(program.equations):
-        if any(v in alive for v in eq.results):
+        if not alive.isdisjoint(eq.results):
             alive.update(eq.operands)
-            eq = _without_results(eq, alive)
-            attrs = map_nested(eq, eliminate_dead)
-            kept.append(Equation(eq.primitive, eq.operands, attrs, eq.results, eq.source))
+            kept.append(with_nested(_without_results(eq, alive), eliminate_dead))
     constants = {v: x for v, x in program.constants.items() if v in alive}
     return Program(program.inputs, kept[::-1], program.outputs, constants)
 

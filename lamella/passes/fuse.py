@@ -22,7 +22,7 @@ from functools import partial
 from lamella import ops
 from lamella.passes.recompute import light_roots, worthwhile
 from lamella.passes.region import Region, depends, in_order, let_read
-from lamella.passes.rewrite import map_nested
+from lamella.passes.rewrite import with_nested
 from lamella.passes.views import axis_map
 from lamella.program import Builder, Equation, Program, Value
 
@@ -371,9 +371,7 @@ class Fusion:
         equations = []
         for region in in_order(self.regions):
             if region.kind == "other":
-                eq = region.members[0]
-                attrs = map_nested(eq, fuse)
-                equations.append(Equation(eq.primitive, eq.operands, attrs, eq.results, eq.source))
+                equations.append(with_nested(region.members[0], fuse))
                 continue
             results = tuple(
                 v for eq in region.members for v in eq.results

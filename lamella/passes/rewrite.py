@@ -31,12 +31,13 @@ class Rewriter(Builder):
 
     def keep(self, eq: Equation, attrs: dict[str, Any] | None = None) -> None:
         """Append `eq` over the new Values; its results keep their identity."""
-        operands = tuple(self.new[v] for v in eq.operands)
-        kept = Equation(eq.primitive, operands, attrs or eq.attrs, eq.results, eq.source)
-        self.equations.append(kept)
+        operands = tuple([self.new[v] for v in eq.operands])
+        if operands != eq.operands or (attrs or eq.attrs) is not eq.attrs:
+            eq = Equation(eq.primitive, operands, attrs or eq.attrs, eq.results, eq.source)
+        self.equations.append(eq)
         for value in eq.results:
             self.new[value] = value
-            self.definition[value] = kept
+            self.definition[value] = eq
 
     def replace(self, eq: Equation, values: Any) -> None:
         """From here on the results of `eq` are `values`."""
@@ -52,3 +53,11 @@ def map_nested(eq: Equation, f: Callable[[Program], Program]) -> dict[str, Any]:
     """The attributes of `eq` with `f` applied to its nested Programs."""
     nested = eq.programs
     return {**eq.attrs, **{k: f(p) for k, p in nested}} if nested else eq.attrs
+
+
+def with_nested(eq: Equation, f: Callable[[Program], Program]) -> Equation:
+    """`eq` with `f` applied to its nested Programs."""
+    attrs = map_nested(eq, f)
+    if attrs is eq.attrs:
+        return eq
+    return Equation(eq.primitive, eq.operands, attrs, eq.results, eq.source)
