@@ -16,8 +16,8 @@ from typing import Protocol
 from lamella.kernels.arithmetic import Arithmetic
 from lamella.kernels.contract_blocks import Blocks
 from lamella.kernels.contract_fetch import LARGE_BYTES
-from lamella.kernels.contract_nest import Box, Loops
-from lamella.kernels.contract_plan import Plan, summed_axes
+from lamella.kernels.contract_nest import Box, Loops, summed_axes
+from lamella.kernels.contract_plan import Plan
 from lamella.kernels.contract_split import Tile
 from lamella.kernels.contract_stage import SLACK, BoxCopy, BoxFill, PanelCopy, panel_layout
 from lamella.kernels.contract_tile import Reader, Shape, Sums

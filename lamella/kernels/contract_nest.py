@@ -81,6 +81,13 @@ class Loops:
         return self.out[axis] == 0
 
 
+def summed_axes(loops: Loops, lane: str | None = None) -> list[str]:
+    """Outermost first: the longest strides; the lane axis of a dot tile is the innermost."""
+    axes = [x for x in loops.extents if loops.summed(x)]
+    a, b = loops.a.access, loops.b.access
+    return sorted(axes, key=lambda x: (x == lane, -abs(a[x]) - abs(b[x])))
+
+
 def linear_form(
     nest: Nest, a: Shape, b: Shape, out: Shape, itemsize: int, keep: str | None = None,
     computed: tuple[bool, bool] = (False, False),

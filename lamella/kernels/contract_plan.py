@@ -8,28 +8,17 @@ The tile is the one with the fewest estimated cycles for the whole nest.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, product
+from itertools import combinations
 
 from lamella.kernels.contract_band import Band
-from lamella.kernels.contract_nest import Linear, Loops, strides_of
+from lamella.kernels.contract_cost import Costs
+from lamella.kernels.contract_nest import Linear, Loops, strides_of, summed_axes
 from lamella.kernels.contract_split import Split, Tile, count_blocks, flops_of
 from lamella.native import Target
 
-#: Independent sums that keep a processor with two multiply-add units and latency 4 busy.
-CHAINS = 8
-#: Multiply-adds in the body of the innermost loop.
-UNROLLED = 32
 ROWS = 32
-#: The same for a window tile, which shares what it loads among them.
-WINDOW = 128
-#: Vectors of a panel that is larger come from the second-level cache.
-L1_BYTES = 20 << 10
-L2_BYTES_PER_CYCLE = 16
-#: What one more size of tile is worth avoiding, for the time that compiling it takes.
-VARIANT_COST = 0.03
 
 
 @dataclass(frozen=True)
@@ -137,8 +126,9 @@ def best_tile(loops: Loops, itemsize: int, target: Target, only: str | None) -> 
     axis can be the lane axis."""
     lanes = max(1, target.vector_bytes // itemsize)
     registers = 32 if target.vector_bytes == 64 or target.triple.startswith("aarch64") else 16
+    costs = Costs(loops, registers, itemsize)
     found = [(cost, tile) for tile in _tiles(loops, lanes, registers, only)
-             if (cost := _cycles(loops, tile, registers, itemsize)) is not None]  # fmt: skip
+             if (cost := costs.cycles(tile)) is not None]  # fmt: skip
     return min(found, key=lambda x: (not x[1].window, x[0]))[1] if found else None
 
 
@@ -176,13 +166,6 @@ def _overlaps(loops: Loops, rows: tuple[tuple[str, int], ...]) -> bool:
     return False
 
 
-def summed_axes(loops: Loops, lane: str | None = None) -> list[str]:
-    """Outermost first: the longest strides; the lane axis of a dot tile is the innermost."""
-    axes = [x for x in loops.extents if loops.summed(x)]
-    a, b = loops.a.access, loops.b.access
-    return sorted(axes, key=lambda x: (x == lane, -abs(a[x]) - abs(b[x])))
-
-
 def _rows(loops: Loops, axes: list[str], most: int) -> Iterator[tuple[tuple[str, int], ...]]:
     yield ()
     sizes = {x: _balanced(loops.blocked.get(x, loops.extents[x]), most) for x in axes}
@@ -197,87 +180,3 @@ def _balanced(extent: int, most: int) -> list[int]:
     """Tile lengths that divide the extent into as few and as equal parts as they can."""
     counts = {-(-extent // n) for n in range(1, min(extent, most, ROWS) + 1)}
     return sorted({-(-extent // count) for count in counts})
-
-
-def _cycles(loops: Loops, tile: Tile, registers: int, itemsize: int) -> float | None:
-    """Estimated cycles of the whole nest; None where the tile does not fit the registers."""
-    needed = [_loads(loops, tile, op, dict(tile.rows), tile.vectors) for op in (0, 1)]
-    live = max(needed) + 2 if tile.window else min(needed)
-    if tile.points + live + 1 > registers:
-        return None
-    steps = _length(loops, tile)
-    far = steps * tile.width * itemsize > L1_BYTES
-    total = 0.0
-    parts = _parts(loops, tile)
-    for share, rows, vectors in parts:
-        points = vectors
-        for n in rows.values():
-            points *= n
-        loads = sum(_shared_loads(loops, op, rows) if tile.window
-                    else _loads(loops, tile, op, rows, vectors) for op in (0, 1))  # fmt: skip
-        lines = vectors * tile.lanes * itemsize / L2_BYTES_PER_CYCLE if far else 0
-        per_step = max(points, loads, lines, CHAINS / 2 if steps < 4 else 1.0) + 0.5
-        ending = points * (10 if tile.dot else 2) + 12
-        total += share * (steps * per_step + ending)
-    return total * (1 + VARIANT_COST * (len(parts) - 1)) + _copying(loops, tile)
-
-
-def _length(loops: Loops, tile: Tile) -> int:
-    steps = 1
-    for x, n in loops.extents.items():
-        if loops.summed(x):
-            steps *= -(-n // tile.lanes) if x == tile.lane else n
-    return steps
-
-
-def _parts(loops: Loops, tile: Tile) -> list[tuple[int, dict[str, int], int]]:
-    """(number of tiles, rows, vectors): full tiles and those at the ends of the axes."""
-    count = 1
-    for x, n in loops.extents.items():
-        if not loops.summed(x) and x != tile.lane and x not in dict(tile.rows):
-            count *= n
-    vectors = -(-loops.extents[tile.lane] // tile.lanes) if not tile.dot else 1
-    full, rest = divmod(vectors, tile.vectors)
-    parts: list[tuple[int, dict[str, int], int]] = [(count * full, {}, tile.vectors)]
-    if rest:
-        parts.append((count, {}, rest))
-    for x, n in tile.rows:
-        extent = loops.extents[x]
-        parts = [
-            (share * k, {**rows, x: m}, v)
-            for share, rows, v in parts
-            for k, m in ((extent // n, n), (1 if extent % n else 0, extent % n))
-            if k
-        ]
-    return parts
-
-
-def _loads(loops: Loops, tile: Tile, operand: int, rows: dict[str, int], vectors: int) -> int:
-    """How many different vectors a step needs of one operand."""
-    access = loops.operands[operand].access
-    loads = vectors if access[tile.lane] else 1
-    for x, n in rows.items():
-        loads *= n if access[x] else 1
-    return loads
-
-
-def _shared_loads(loops: Loops, operand: int, rows: dict[str, int]) -> float:
-    """Vectors that a window tile loads of one operand for each step of the innermost sum."""
-    access, inner = loops.operands[operand].access, summed_axes(loops)[-1]
-    points = math.prod(rows.values())
-    steps = max(1, min(loops.extents[inner], WINDOW // points))
-    ranges = [range(0, n * access[x], access[x]) for x, n in {**rows, inner: steps}.items()
-              if access[x]]  # fmt: skip
-    return len({sum(at) for at in product(*ranges)}) / steps
-
-
-def _copying(loops: Loops, tile: Tile) -> float:
-    """Cycles of copying operands to panels."""
-    cycles = 0.0
-    for op in loops.operands:
-        if op.access[tile.lane] not in (0, 1):
-            elements = 1
-            for x, n in loops.extents.items():
-                elements *= n if op.access[x] else 1
-            cycles += elements
-    return cycles

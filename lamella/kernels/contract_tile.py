@@ -14,9 +14,9 @@ from itertools import product
 
 from lamella.kernels.arithmetic import Arithmetic, mask_of
 from lamella.kernels.contract_band import Part
+from lamella.kernels.contract_cost import CHAINS, UNROLLED, WINDOW
 from lamella.kernels.contract_fetch import AHEAD, fetch, per_line
 from lamella.kernels.contract_nest import Linear
-from lamella.kernels.contract_plan import CHAINS, UNROLLED, WINDOW
 from lamella.kernels.contract_split import Tile
 from lamella.kernels.text import Int, Text, vector_type
 
