@@ -26,7 +26,7 @@ from lamella.compile.instructions import (
 )
 from lamella.compile.lowering import Lowering
 from lamella.compile.memory import plan_arena
-from lamella.compile.regions import split_unfusible
+from lamella.compile.regions import lowered_once, split_unfusible
 from lamella.kernels.kernel import Kernel
 from lamella.passes import run_pipeline
 from lamella.program import Program
@@ -36,6 +36,7 @@ SERIAL_BELOW = 200_000
 
 
 @garbage.kept()
+@lowered_once()
 def compile_program(
     program: Program,
     donated: Mapping[int, int] | None = None,

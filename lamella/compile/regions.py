@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from weakref import WeakKeyDictionary, WeakValueDictionary
+import contextlib
+import threading
+from collections.abc import Hashable, Iterator, Sequence
 
 from lamella import ops
 from lamella.kernels.contract import lower_contraction
@@ -18,9 +19,31 @@ from lamella.types import Type
 
 GENERATORS = {"loop": lower_loop, "contraction": lower_contraction}
 
-_lowered: WeakKeyDictionary[Program, Lowered] = WeakKeyDictionary()
-#: The same by what the body is: a network repeats its layers.
-_alike: WeakValueDictionary[Hashable, Lowered] = WeakValueDictionary()
+
+class _Known(threading.local):
+    """What the compilation of this thread has lowered: by body, and by what the body is, as a
+    network repeats its layers."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[Program, Lowered] = {}
+        self.alike: dict[Hashable, Lowered] = {}
+        self.depth = 0
+
+
+_known = _Known()
+
+
+@contextlib.contextmanager
+def lowered_once() -> Iterator[None]:
+    """Inside, bodies that are alike are lowered once; what is known of them ends with it."""
+    _known.depth += 1
+    try:
+        yield
+    finally:
+        _known.depth -= 1
+        if not _known.depth:
+            _known.bodies.clear()
+            _known.alike.clear()
 
 
 def lower_equation(eq: Equation) -> Lowered | None:
@@ -31,16 +54,19 @@ def lower_equation(eq: Equation) -> Lowered | None:
     if not any(v.type.size for v in eq.results):
         return Lowered(())
     if eq.primitive is ops.fused:
-        body = eq.attrs["body"]
-        if body not in _lowered:
-            key = (eq.attrs["kind"], _structure(body))
-            found = _alike.get(key)
-            if found is None:
-                found = _alike[key] = GENERATORS[eq.attrs["kind"]](body, target())
-            _lowered[body] = found
-        return _lowered[body]
+        with lowered_once():
+            return _lower_region(eq.attrs["kind"], eq.attrs["body"])
     own = eq.primitive.lower
     return own.lower_equation(eq) if isinstance(own, OwnKernel | Cumulative) else None
+
+
+def _lower_region(kind: str, body: Program) -> Lowered:
+    if body not in _known.bodies:
+        key = (kind, _structure(body))
+        if key not in _known.alike:
+            _known.alike[key] = GENERATORS[kind](body, target())
+        _known.bodies[body] = _known.alike[key]
+    return _known.bodies[body]
 
 
 def _structure(body: Program) -> Hashable:
