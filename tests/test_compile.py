@@ -1,5 +1,6 @@
 """What a user of lamella.jit can rely on, whatever the Program is."""
 
+import gc
 import logging
 import resource
 import signal
@@ -13,7 +14,7 @@ from lamella import native, ops
 from lamella.compile import compile_program
 from lamella.compile.executable import aligned_copy
 from lamella.compile.schedule import schedule
-from lamella.program import Builder, building
+from lamella.program import Builder, Program, building
 from lamella.text import parse
 from lamella.types import Type, bfloat16, type_of
 
@@ -596,3 +597,14 @@ def test_a_step_of_a_scan_waits_once():
     start, end = (next(i for i, t in enumerate(lines) if t.startswith(w)) for w in ("FOR", "END"))
     assert sum(t.startswith("BARRIER") for t in lines[start:end]) == 1, lines
     np.testing.assert_allclose(*program.run(u, x, h), recurrent(u, x, h), rtol=1e-3, atol=1e-4)
+
+
+def test_nothing_of_a_compiled_program_is_kept():
+    def bodies():
+        gc.collect()
+        return sum(isinstance(x, Program) for x in gc.get_objects())
+
+    before = bodies()
+    f = lamella.jit(lambda x, y: np.tanh(x @ y).sum(axis=0))
+    f(X, X.T.copy())
+    assert bodies() <= before
