@@ -15,7 +15,7 @@ from keras.src import tree
 from keras.src.backend.common import KerasVariable
 
 from keras_lamella.src.tensor import as_tensor, convert_to_tensor
-from lamella.compile.executable import aligned_copy
+from lamella.compile.executable import aligned_copy, aligned_zeros
 from lamella.frontend.trace import Trace
 from lamella.frontend.tracer import Tracer
 from lamella.program import current_builder, not_building
@@ -46,6 +46,11 @@ class Variable(KerasVariable):
         self._shape = self._array.shape
 
     def _initialize_with_initializer(self, initializer: Any) -> None:
+        from keras.src.initializers import Zeros  # needs the backend
+
+        if type(initializer) is Zeros:  # the state of optimizers, which is large
+            self._array = aligned_zeros(Type(self._shape, _dtype_of(self._dtype)))
+            return
         with outside_of_steps():  # a layer may be built while a step that uses it is traced
             super()._initialize_with_initializer(initializer)
 
@@ -99,8 +104,13 @@ def _fresh(value: Any, dtype: str) -> np.ndarray:
             f"a traced value {value.type} is assigned to a variable outside of the step that is "
             "being traced; assign variables inside train_step, test_step or a layer's call"
         )
-    array = np.asarray(value, dtype=dtype_of(dtype) if dtype in _ENGINE else np.dtype(dtype))
+    array = np.asarray(value, dtype=_dtype_of(dtype))
     return aligned_copy(array, Type(array.shape, array.dtype))
+
+
+def _dtype_of(dtype: str) -> np.dtype:
+    """Of an array that holds a variable: the engine's, or another that Keras knows."""
+    return dtype_of(dtype) if dtype in _ENGINE else np.dtype(dtype)
 
 
 _ENGINE = frozenset(

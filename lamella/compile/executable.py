@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,16 @@ _numbers = itertools.count()  # of Executables, for their profiles
 
 def aligned_empty(type: Type) -> np.ndarray:
     """An uninitialised array, aligned to 64 bytes, for which `is_readable` holds."""
-    raw = np.empty(type.nbytes + 2 * ALIGNMENT + SLACK, np.uint8)
+    return _aligned(type, np.empty)
+
+
+def aligned_zeros(type: Type) -> np.ndarray:
+    """Zeros in an array as `aligned_empty` makes them; large ones take memory as they are used."""
+    return _aligned(type, np.zeros)
+
+
+def _aligned(type: Type, allocate: Callable[..., np.ndarray]) -> np.ndarray:
+    raw = allocate(type.nbytes + 2 * ALIGNMENT + SLACK, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     if not _has_slack(raw.ctypes.data + start + type.nbytes):
         start += ALIGNMENT

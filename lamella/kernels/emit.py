@@ -118,9 +118,11 @@ class Emitter:
         memo, key = self.code.memo(level), (v, where, guard.ref if guard else None)
         found = memo.get(key)
         if found is None:
-            with self.code.hoisted(level), self._guarded_by(guard):
+            outer, self.guard = self.guard, guard
+            with self.code.hoisted(level):
                 lanes = self._kept(v, where) or self._compute(v, where)
                 found = memo[key] = lanes.with_dtype(v.type.dtype)
+            self.guard = outer
         return found
 
     def is_dear(self, v: Value) -> bool:
@@ -242,18 +244,12 @@ class Emitter:
     @contextmanager
     def guarded(self, condition: Lanes) -> Iterator[None]:
         """Loads only where `condition` holds; elsewhere they give anything."""
-        guard = both(self.guard, condition) if self.guard is not None else condition
+        outer = self.guard
+        guard = both(outer, condition) if outer is not None else condition
         assert isinstance(guard, Lanes)
-        with self._guarded_by(guard):
-            yield
-
-    @contextmanager
-    def _guarded_by(self, guard: Lanes | None) -> Iterator[None]:
-        outer, self.guard = self.guard, guard
-        try:
-            yield
-        finally:
-            self.guard = outer
+        self.guard = guard
+        yield
+        self.guard = outer
 
     # ----------------------------------------------------------------------------- gathers
 

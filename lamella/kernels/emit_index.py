@@ -82,10 +82,11 @@ def _unsigned(x: Lanes) -> np.dtype:
 class Index:
     """An integer expression; supports + - with Indices, and + - * // % with ints.
 
-    low and high bound its value; `//` and `%` round down.
+    low and high bound its value; `//` and `%` round down. width is 1 for a scalar, else the number
+    of lanes; level the loop level from which on the value is known.
     """
 
-    __slots__ = ("code", "constant", "high", "level", "low", "terms", "_key")
+    __slots__ = ("code", "constant", "high", "level", "low", "terms", "width", "_key")
 
     def __init__(
         self, code: Code, terms: dict[Var, int], constant: int = 0,
@@ -95,7 +96,7 @@ class Index:
         self.terms: dict[Var, int] = {}
         self._key: tuple | None = None
         least = most = constant
-        level = 0
+        level, width = 0, 1
         for v, c in terms.items():
             if c == 0 or v.extent <= 1:
                 continue
@@ -104,10 +105,13 @@ class Index:
                 most += c * (v.extent - 1)
             else:
                 least += c * (v.extent - 1)
-            level = max(level, v.level)
+            if v.level > level:
+                level = v.level
+            if v.width > width:
+                width = v.width
         self.low = least if low is None else max(least, low)
         self.high = most if high is None else min(most, high)
-        self.level = level
+        self.level, self.width = level, width
 
     @staticmethod
     def of(code: Code, x: Any) -> Index:
@@ -201,11 +205,6 @@ class Index:
         return Index(self.code, self.terms, self.constant, 0, extent - 1)
 
     # --------------------------------------------------------------------------- structure
-
-    @property
-    def width(self) -> int:
-        """1 for a scalar, else the number of lanes."""
-        return max((v.width for v in self.terms), default=1)
 
     @property
     def valid(self) -> int:

@@ -57,9 +57,10 @@ class Fusion:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.family = {eq: family(eq) for eq in program.equations}.__getitem__
         self.views = {
             eq.results[0]: eq for eq in program.equations
-            if family(eq) == "view"
+            if self.family(eq) == "view"
         }  # fmt: skip
         values = (*program.inputs, *program.constants,
                   *(v for eq in program.equations for v in eq.results))  # fmt: skip
@@ -89,9 +90,9 @@ class Fusion:
         """Views that must be arrays: outputs, and operands of what is not a loop."""
         wanted = set(self.program.outputs)
         for eq in self.program.equations:
-            if family(eq) not in (*JOINABLE, "view"):
+            if self.family(eq) not in (*JOINABLE, "view"):
                 wanted.update(eq.operands)
-            elif family(eq) == "gather":
+            elif self.family(eq) == "gather":
                 wanted.add(eq.operands[0])
         return {v for v in self.views if v in wanted}
 
@@ -101,7 +102,7 @@ class Fusion:
         return {
             root
             for eq in self.program.equations
-            if family(eq) == "reduction" and "chooses" in eq.primitive.traits
+            if self.family(eq) == "reduction" and "chooses" in eq.primitive.traits
             for root in self._roots(eq)
         }
 
@@ -109,7 +110,7 @@ class Fusion:
         roots = self._roots(eq)
         sources = {self.region_of[r] for r in roots if r in self.region_of}
         region = None
-        if family(eq) in JOINABLE:
+        if self.family(eq) in JOINABLE:
             candidates = sorted(sources, key=lambda r: -r.last) + self._siblings(eq, roots)
             region = next((r for r in candidates if self._can_join(eq, r, sources)), None)
         elif "joins" in eq.primitive.traits and len(sources) == 1:
@@ -120,17 +121,17 @@ class Fusion:
     def _makes_pieces(self, region: Region, eq: Equation) -> bool:
         """May `region` store the operands of a concatenation side by side, instead of a copy?"""
         return region.kind == "loop" and region.axes is None and all(
-            v in self.made and v not in self.views and family(self.made[v]) == "elementwise"
+            v in self.made and v not in self.views and self.family(self.made[v]) == "elementwise"
             and v.type.shape == region.domain for v in eq.operands
         )  # fmt: skip
 
     def _open(self, eq: Equation, position: int) -> Region:
         shape, kind = eq.results[0].type.shape, "other"
-        if family(eq) == "contraction":
+        if self.family(eq) == "contraction":
             kind = "contraction"
-        elif family(eq) in JOINABLE or (family(eq) == "view" and not self._is_alias(eq)):
+        elif self.family(eq) in JOINABLE or (self.family(eq) == "view" and not self._is_alias(eq)):
             kind = "loop"
-        if family(eq) == "reduction":
+        if self.family(eq) == "reduction":
             shape = eq.operands[0].type.shape
         region = Region(kind, shape, position, position, len(self.regions))
         self.regions.append(region)
@@ -150,7 +151,7 @@ class Fusion:
         region.last = position
         sources = sources - {region}
         let_read(region, sources)
-        if family(eq) == "reduction":
+        if self.family(eq) == "reduction":
             region.axes = folded_axes(eq)
             for source in sources:
                 self.folds.setdefault(source, []).append(region)
@@ -166,14 +167,14 @@ class Fusion:
 
         Two folds of what one region makes are siblings too: both may compute it again.
         """
-        if eq.results[0].type.size == 1 and family(eq) == "elementwise":
+        if eq.results[0].type.size == 1 and self.family(eq) == "elementwise":
             shape = eq.results[0].type.shape
             return [r for r in self.scalars[: -SIBLINGS - 1 : -1] if r.domain == shape]
         found: list[Region] = []
         for root in roots:
             if root.type.size > 1:
                 found += self.readers.get(root, [])[-SIBLINGS:]
-                if family(eq) == "reduction" and root in self.region_of:
+                if self.family(eq) == "reduction" and root in self.region_of:
                     found += self.folds.get(self.region_of[root], [])[-SIBLINGS:]
         return sorted(set(found), key=lambda r: -r.last)[:SIBLINGS]
 
@@ -190,13 +191,13 @@ class Fusion:
     def _fits(self, eq: Equation, region: Region) -> bool:
         shape = eq.results[0].type.shape
         if region.kind == "contraction":
-            return (family(eq) == "elementwise" and shape == region.domain
+            return (self.family(eq) == "elementwise" and shape == region.domain
                     and self._aligned(eq, region, full=True))  # fmt: skip
-        if family(eq) == "reduction":
+        if self.family(eq) == "reduction":
             same_axes = region.axes in (None, folded_axes(eq)) and not region.stores_pieces
             return (eq.operands[0].type.shape == region.domain and same_axes
                     and self._aligned(eq, region, full=True))  # fmt: skip
-        if family(eq) in ("window", "gather"):
+        if self.family(eq) in ("window", "gather"):
             return shape == region.domain and not any(
                 self.region_of.get(r) is region for r in self._roots(eq)
             )
@@ -266,8 +267,8 @@ class Fusion:
         """What a region must read as arrays."""
         if region.kind != "loop":
             return set(region.members[0].operands)
-        data = [eq.operands[:1] for eq in region.members if family(eq) == "gather"]
-        windows = [eq.operands for eq in region.members if family(eq) == "window"]
+        data = [eq.operands[:1] for eq in region.members if self.family(eq) == "gather"]
+        windows = [eq.operands for eq in region.members if self.family(eq) == "window"]
         return {v for operands in (*data, *windows) for v in operands}
 
     def _light(self, values: Sequence[Value], arrays: set[Value]) -> list[dict[Value, set[Value]]]:
@@ -305,7 +306,9 @@ class Fusion:
         return {r for v in (*self.program.outputs, *self.copied) for r in (v, *self._roots_of(v))}
 
     def _only_elementwise(self, region: Region) -> bool:
-        return region.kind == "loop" and all(family(e) == "elementwise" for e in region.members)
+        return region.kind == "loop" and all(
+            self.family(e) == "elementwise" for e in region.members
+        )
 
     def _accepts(self, consumer: Region, region: Region) -> bool:
         made = {v for e in region.members for v in e.results}
@@ -317,7 +320,7 @@ class Fusion:
             self._reads_in_place(v, made)
             for e in consumer.members
             for v in e.operands
-            if family(e) != "contraction" or v in made
+            if self.family(e) != "contraction" or v in made
         ) and not (consumer.kind == "contraction" and made & set(consumer.members[0].operands))
 
     def _reads_in_place(self, operand: Value, made: set[Value]) -> bool:
@@ -348,7 +351,7 @@ class Fusion:
 
     def _roots(self, eq: Equation) -> set[Value]:
         """The arrays that `eq` reads: its operands, seen through views where it is a loop."""
-        if family(eq) in JOINABLE or (family(eq) == "view" and not self._is_alias(eq)):
+        if self.family(eq) in JOINABLE or (self.family(eq) == "view" and not self._is_alias(eq)):
             return {r for v in eq.operands for r in self._roots_of(v)}
         return set(eq.operands)
 

@@ -10,6 +10,7 @@ import pytest
 from keras import layers
 
 from lamella.compile import Executable
+from lamella.compile.executable import is_readable
 from lamella.native import jit
 
 RNG = np.random.default_rng(3)
@@ -85,3 +86,15 @@ def test_memory_stays_flat(kind, count):
         steps[kind]()
     gc.collect()
     assert megabytes() - before < 8
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "bool"])
+def test_zeros_are_arrays_that_kernels_may_write(dtype):
+    one, other = (keras.Variable("zeros", shape=(3, 700), dtype=dtype) for _ in range(2))
+    assert one.dtype == dtype
+    assert one.shape == (3, 700)
+    assert is_readable(one._array)
+    assert not one.numpy().any()
+    one.assign(keras.ops.ones((3, 700), dtype))
+    assert one.numpy().all()
+    assert not other.numpy().any()
