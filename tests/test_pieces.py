@@ -67,3 +67,23 @@ def test_only_pads_that_fill_the_axis_are_pieces(gap: int):
     x = np.random.default_rng(4).normal(size=(5, 8)).astype("float32")
     for a, b in zip(lamella.jit(f)(x), f(x), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def dense_block(x: Any, layers: int) -> Any:
+    """Each layer reads all layers before it and puts its own part beside them."""
+    for k in range(layers):
+        x = np.concatenate([x, np.cumsum(x, axis=1)[:, -3:] * 0.1 + k], axis=1)
+    return x.sum(axis=0), (x * x).max(axis=1)
+
+
+def test_a_long_row_of_concatenations_is_not_repeated_in_every_kernel():
+    x = np.random.default_rng(4).normal(size=(50, 3)).astype("float32")
+
+    def repeated(layers: int) -> int:
+        program = run_pipeline(lamella.jit(dense_block).program(x, layers))
+        bodies = [eq.attrs["body"] for eq in program.equations if eq.primitive is ops.fused]
+        return sum(e.primitive is ops.concatenate for b in bodies for e in b.equations)
+
+    assert repeated(24) <= 3 * repeated(12)
+    for a, b in zip(lamella.jit(dense_block)(x, 24), dense_block(x, 24), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4)

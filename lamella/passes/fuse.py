@@ -31,6 +31,9 @@ JOINABLE = ("elementwise", "reduction", "window", "gather")
 SIBLINGS = 4
 #: LLVM's time grows faster than linearly in the size of a function.
 MAX_MEMBERS = 80
+#: A concatenation of more arrays, counted through those in front of it, is an array: a region that
+#: reads it through views holds code for each of them.
+MAX_PIECES = 4
 
 
 def family(eq: Equation) -> str:
@@ -52,16 +55,28 @@ def fuse(program: Program) -> Program:
     return Fusion(program).run()
 
 
+def seen_through(program: Program) -> dict[Value, Equation]:
+    """The views that the regions that read them repeat: {result: equation}."""
+    views: dict[Value, Equation] = {}
+    pieces: dict[Value, int] = {}
+    for eq in program.equations:
+        if family(eq) == "view":
+            (result,) = eq.results
+            pieces[result] = sum(pieces.get(v, 1) for v in eq.operands)
+            if pieces[result] > MAX_PIECES:
+                pieces[result] = 1
+            else:
+                views[result] = eq
+    return views
+
+
 class Fusion:
     """One run of the pass over one Program."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.family = {eq: family(eq) for eq in program.equations}.__getitem__
-        self.views = {
-            eq.results[0]: eq for eq in program.equations
-            if self.family(eq) == "view"
-        }  # fmt: skip
+        self.views = seen_through(program)
         values = (*program.inputs, *program.constants,
                   *(v for eq in program.equations for v in eq.results))  # fmt: skip
         self.age = {v: i for i, v in enumerate(values)}
