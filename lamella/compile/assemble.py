@@ -27,8 +27,9 @@ from lamella.types import Type
 
 #: Who does an access: a CALL's chunks are dealt out alike for equal counts; others share nothing.
 HOST, ALL = 0, -1
-#: Kernels of so many chunks and more are shared out while they run.
-SHARED_FROM = 4
+#: Kernels of so many chunks, operations and bytes are shared out while they run. What a chunk of a
+#: smaller one touches stays in the cache of its thread, from step to step.
+SHARED_FROM, SHARED_WORK = 4, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class Assembler:
                  if self.position[link[0]] != self.position[link[1]]}  # fmt: skip
         bound |= {self.position[n] for n in self.grouped}
         for position, kernel in self.kernels.items():
-            if kernel.n_chunks >= SHARED_FROM and position not in bound:
+            small = kernel.n_chunks < SHARED_FROM or kernel.flops + kernel.nbytes < SHARED_WORK
+            if not small and position not in bound:
                 self.code.release(position)
         return self.code
 
