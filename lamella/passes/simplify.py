@@ -379,7 +379,7 @@ def contract_scattered(out: Simplifier, operands: tuple[Value, ...], attrs: Any)
     have no vectors"""
     maps, shape = parse(attrs["spec"]), attrs["shape"]
     last = len(maps.out) - 1
-    bare = [d for d, dim in enumerate(maps.out) if d > 0 and dim.axis]
+    bare = [d for d, dim in enumerate(maps.out) if d > 0 and dim.axis and shape[d] > 1]
     if not bare or all(abs(k) == 1 for _, k in maps.out[last].terms):
         return None
     order = [*(d for d in range(last + 1) if d != bare[-1]), bare[-1]]
