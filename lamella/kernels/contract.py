@@ -239,10 +239,9 @@ class Region:
         """The arguments that hold the operands: the arrays, or copies or pairs made of them."""
         found = list(self.operands)
         for k, padding in self.paddings.items():
-            operand = self.eq.operands[k].type
-            array = self._array(padding.program(operand).outputs[0].type.nbytes + SLACK)
-            lowered = lower_loop(padding.program(operand), self.target)
-            self._follow(lowered, [found[k], array])
+            copy = padding.program(self.eq.operands[k].type)
+            array = self._array(copy.outputs[0].type.nbytes + SLACK)
+            self._follow(lower_loop(copy, self.target), [found[k], array])
             found[k] = array
         for k, d in enumerate(self.pairs.packed if self.pairs else ()):
             if d is not None:

@@ -2,15 +2,13 @@
 
 Text -> parse -> object code -> one JIT library per call. The generators write explicit vectors and
 nothing twice: -O1 took a third of the time and left code of the same size and speed (measured on
-whole training steps), so only modules of several functions are optimised, to join them. Loop
-strength reduction took another third of the rest, and at most 1% off a step. llvmlite serialises
-its calls with a lock; the long ones are made past it, which is safe because every compiling thread
-has an LLVM context of its own.
+whole training steps), so only modules of several functions are optimised, to join them. llvmlite
+serialises its calls with a lock; the long ones are made past it, which is safe because every
+compiling thread has an LLVM context of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import logging
@@ -19,7 +17,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remember
 from itertools import count
@@ -116,7 +114,7 @@ def _objects(missing: Mapping[str, tuple[MakeText, tuple[str, ...]]]) -> dict[st
         return compilers.own.object_code(_unique(text, names, digest))
 
     threads = min(len(missing), target().cores, MAX_THREADS)
-    with _no_strength_reduction(), ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for digest, (make, names) in missing.items():
                 if (code := cache.read(digest)) is not None:
@@ -133,16 +131,6 @@ def _objects(missing: Mapping[str, tuple[MakeText, tuple[str, ...]]]) -> dict[st
         cache.trim()
         log.debug("compiled %d modules, %d threads", len(compiling), threads)
     return objects
-
-
-@contextlib.contextmanager
-def _no_strength_reduction() -> Iterator[None]:
-    """LLVM has no other switch for this pass than one of the whole process."""
-    llvm.set_option("lamella", "-disable-lsr=true")
-    try:
-        yield
-    finally:
-        llvm.set_option("lamella", "-disable-lsr=false")
 
 
 def _unique(text: str, names: tuple[str, ...], digest: str) -> str:
