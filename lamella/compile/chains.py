@@ -35,7 +35,7 @@ def in_chains(instructions: Sequence[Instruction]) -> list[Instruction]:
 
 
 @dataclass(eq=False)
-class _Touching:
+class Touching:
     """A call and what it touches: {memory: [(buffer, is it written, block of each chunk)]}."""
 
     call: Call
@@ -47,26 +47,29 @@ class _Touching:
             if block != 0:
                 self.memory.setdefault(memory_of(buffer.root), []).append((buffer, written, block))
 
-    def meetings(self, other: _Touching) -> Iterator[bool]:
-        """For every array that both touch and one writes: do only equal chunks meet?"""
-        equal = self.call.kernel.n_chunks == other.call.kernel.n_chunks
+    def meetings(self, other: Touching) -> Iterator[bool]:
+        """For every array that both touch and one writes: does it stay with the threads, as only
+        equal chunks meet, or there is one chunk?"""
+        chunks = self.call.kernel.n_chunks
+        equal = chunks == other.call.kernel.n_chunks
         for memory in self.memory.keys() & other.memory.keys():
             for a, a_written, a_block in self.memory[memory]:
                 for b, b_written, b_block in other.memory[memory]:
                     if a_written or b_written:
-                        yield equal and a is b and a_block is not None and a_block == b_block
+                        same = a is b and a_block is not None and a_block == b_block
+                        yield equal and (same or chunks == 1)
 
-    def meets(self, others: Sequence[_Touching]) -> bool:
+    def meets(self, others: Sequence[Touching]) -> bool:
         """Does it have to come before or after one of `others`?"""
         return any(True for other in others for _ in self.meetings(other))
 
-    def must_wait(self, pending: Sequence[_Touching]) -> bool:
+    def must_wait(self, pending: Sequence[Touching]) -> bool:
         """Must all threads be done with `pending` before it may begin?"""
         return any(not stays for other in pending for stays in self.meetings(other))
 
 
 def _reordered(run: list[Call]) -> Iterator[Call]:
-    left, pending = [_Touching(call) for call in run], list[_Touching]()  # since the last wait
+    left, pending = [Touching(call) for call in run], list[Touching]()  # since the last wait
     while left:
         chosen = 0
         if left[0].must_wait(pending):
@@ -78,7 +81,7 @@ def _reordered(run: list[Call]) -> Iterator[Call]:
         yield pending[-1].call
 
 
-def _continues(left: Sequence[_Touching], k: int, pending: Sequence[_Touching]) -> bool:
+def _continues(left: Sequence[Touching], k: int, pending: Sequence[Touching]) -> bool:
     """May number k come first, and does it touch what a pending call hands on?"""
     node = left[k]
     if node.call.kernel.n_chunks == 1 or node.must_wait(pending):
