@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from lamella import garbage, inspect, native
@@ -103,7 +104,8 @@ def _executable(program: Program, instructions: list[Instruction], lowering: Low
         for key, kernel in kernels.items():
             inspect.say(f"kernel {key}", kernel.make_text())
     slots = _Slots(len(program.inputs), len(program.outputs), len(lowering.constants))
-    assembler = Assembler(addresses, slots.slot)
+    uses = Counter(buffer.root for i in instructions for buffer, _ in accesses(i))
+    assembler = Assembler(addresses, slots.slot, uses)
     assembler.emit(instructions)
     serial = work(instructions) < SERIAL_BELOW
     machine = native.Machine(assembler.finish(), slots=slots.count, serial=serial)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +70,13 @@ class Assembler:
     each other.
     """
 
-    def __init__(self, addresses: Mapping[str, int], slot_of: Callable[[Buffer], int]) -> None:
+    def __init__(self, addresses: Mapping[str, int], slot_of: Callable[[Buffer], int],
+                 uses: Mapping[Buffer, int]) -> None:  # fmt: skip
+        """uses: how often the instructions touch each buffer."""
         self.code = native.Code()
         self.addresses = addresses
         self.slot = slot_of
+        self.uses = uses
         self.pending: dict[object, dict[int, list[Access]]] = {}  # by space, by chunks
         self.counter: list[int] = []
         self.groups = 1  # of the loop being written
@@ -183,17 +186,32 @@ class Assembler:
 
     def _write_calls(self, calls: Sequence[tuple[int, Call]]) -> None:
         """One instruction for `calls`."""
-        instruction, kernels = len(self.code.instructions), [call.kernel for _, call in calls]
-        self.position.update((number, instruction) for number, _ in calls)
+        kernels = [call.kernel for _, call in calls]
         chunks, name = kernels[0].n_chunks, " + ".join(_label(k.key) for k in kernels)
         parts = [(self.addresses[call.kernel.key], [self.slot(b) for b in call.arguments])
                  for _, call in calls]  # fmt: skip
         if len(calls) == 1:
-            self.kernels[instruction] = kernels[0]
             self.code.call(parts[0][0], chunks, parts[0][1], name=name)
         else:
-            self.kernels[instruction] = joined(kernels)
-            self.code.chain(native.chain_address(), chunks, parts, name=f"chain of {name}")
+            handed = {self.slot(b): block for b, block in self._handed([c for _, c in calls])}
+            self.code.chain(native.chain_address(), chunks, parts, f"chain of {name}", handed)
+        instruction = len(self.code.instructions) - 1
+        self.position.update((number, instruction) for number, _ in calls)
+        self.kernels[instruction] = kernels[0] if len(kernels) == 1 else joined(kernels)
+
+    def _handed(self, calls: Sequence[Call]) -> Iterator[tuple[Buffer, int]]:
+        """(array, bytes of a block) for the arrays that only `calls` touch, chunk by chunk."""
+        touched: dict[Buffer, list[int | None]] = {}
+        for call in calls:
+            for buffer, block in zip(call.arguments, call.kernel.blocks):
+                touched.setdefault(buffer, []).append(block)
+        for buffer, found in touched.items():
+            alone = buffer.kind == "temporary" and buffer.partner is None
+            blocks = {block for block in found if block != 0}
+            if alone and self.uses[buffer] == len(found) and len(blocks) == 1:
+                (block,) = blocks
+                if block is not None and block % native.ALIGNMENT == 0:
+                    yield buffer, block
 
     def _copy(self, copy: Copy) -> None:
         self._touch(

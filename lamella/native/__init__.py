@@ -1,7 +1,7 @@
 """From LLVM text to running programs: compiler, threads, virtual machine. See README.md."""
 
 from . import cache
-from .assembler import Code, Label
+from .assembler import ALIGNMENT, Code, Label
 from .chain import chain_address
 from .interpreter import COPY_BYTES
 from .jit import assembly, compile_kernels
@@ -11,6 +11,7 @@ from .processor import Target, target
 from .team import num_threads, set_num_threads
 
 __all__ = [
+    "ALIGNMENT",
     "COPY_BYTES",
     "Code",
     "Label",

@@ -6,7 +6,7 @@ means, interpreter.py how it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -36,6 +36,7 @@ MAX_CHUNKS = 1 << 22
 MAX_SLOTS = 1 << 16
 NO_CELL = -1
 ALIGNMENT = 64
+SLACK = 256  # bytes that kernels may read, not use, behind a block
 
 
 @dataclass(eq=False)
@@ -101,9 +102,17 @@ class Code:
         self._add("CALL", f"{name}({_row(ids)}), {chunks} chunks", function, chunks, len(ids), *ids)
 
     def chain(self, function: int, chunks: int, calls: Sequence[tuple[int, Sequence[int]]],
-              name: str = "chain") -> None:  # fmt: skip
-        """Run `calls`, each (address of a kernel, its ids), chunk by chunk (see chain.py)."""
-        words = [len(calls)]
+              name: str = "chain", handed: Mapping[int, int] | None = None) -> None:  # fmt: skip
+        """Run `calls`, each (address of a kernel, its ids), chunk by chunk (see chain.py).
+
+        handed: {slot: bytes of a block} of arrays that only these calls touch; no more than a block
+        of each is ever there, in the thread's own memory.
+        """
+        at, handed = 0, handed or {}
+        for slot, block in handed.items():
+            self.scratch(slot, block + SLACK, at)
+            at += -(-(block + SLACK) // ALIGNMENT) * ALIGNMENT
+        words = [len(handed), *(word for pair in handed.items() for word in pair), len(calls)]
         for kernel, ids in calls:
             self._use(*ids)
             words += [kernel, len(ids), *ids]
@@ -201,11 +210,15 @@ class Code:
         self._use(dst)
         self._add("ZERO", f"{dst}, {nbytes} bytes", dst, nbytes)
 
-    def scratch(self, dst: int, nbytes: int) -> None:
-        """table[dst] = `nbytes` of memory that each thread has for itself, 64-byte aligned."""
+    def scratch(self, dst: int, nbytes: int, at: int = 0) -> None:
+        """table[dst] = byte `at` of memory that each thread has for itself, `nbytes` from there on.
+
+        The memory is 64-byte aligned, and the same for all that are at the same byte.
+        """
         self._use(dst)
-        self._add("SCRATCH", f"{dst}, {nbytes} bytes", dst, self.scratch_bytes)
-        self.scratch_bytes += -(-nbytes // ALIGNMENT) * ALIGNMENT
+        self._add("SCRATCH", f"{dst}, {nbytes} bytes", dst, at)
+        end = -(-(at + nbytes) // ALIGNMENT) * ALIGNMENT
+        self.scratch_bytes = max(self.scratch_bytes, end)
 
     def host(self, function: Callable[[tuple[int, ...]], None], ids: Sequence[int] = ()) -> None:
         """Thread 0 calls `function((address of ids[0], ...))`."""

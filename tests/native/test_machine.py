@@ -61,6 +61,22 @@ def test_a_chain_runs_its_kernels_chunk_by_chunk(threads, released):
         np.testing.assert_array_equal(y, np.where(done, 2 * np.arange(N) + 1, 0))
 
 
+@pytest.mark.parametrize("released", [False, True])
+def test_a_chain_hands_on_in_memory_of_each_thread(threads, released):
+    """z = x + 1 is never an array: its slot has no address, y += z reads it chunk by chunk."""
+    for n in (1, 2, 5, N):
+        x, y = np.arange(N), np.zeros(N, np.int64)
+        code = Code()
+        with code.loop(count=2):
+            calls = [(kernel("increment"), [0, 2]), (kernel("accumulate"), [2, 1])]
+            code.chain(native.chain_address(), n, calls, handed={2: x.itemsize})
+            if released:
+                release(code)
+            code.barrier()
+        run(code, x, y)
+        np.testing.assert_array_equal(y, np.where(np.arange(N) < n, 2 * (x + 1), 0))
+
+
 def test_released_chunks_run_once(threads):
     """Neither the calls of a row nor the rounds of a loop take a chunk from each other."""
     for n in (1, 2, 3, 7, N):
@@ -203,7 +219,7 @@ def test_scratch_is_private_and_aligned(threads):
     seen = []
     code = Code()
     code.scratch(2, 100)
-    code.scratch(3, 8 * N)
+    code.scratch(3, 8 * N, at=128)
     code.call(kernel("increment"), N, [0, 3])
     code.call(kernel("increment"), N, [3, 1])
     code.host(seen.append, [2, 3])
