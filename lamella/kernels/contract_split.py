@@ -30,6 +30,8 @@ PART_STEPS = 64
 GRAIN = 8
 #: Copying an element to a box or panel costs as much as reading so many again.
 COPY_WEIGHT = 4
+#: Reading an element again that has stayed in the second-level cache costs as much as so many.
+CACHED_WEIGHT = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,9 @@ class Split:
         for k, op in enumerate(loops.operands):
             if not op.access[axis]:
                 times = self._readers(k, counts)
-                weight = COPY_WEIGHT if op.box else 1
-                moved += times * weight * self._bytes(op.access.strides)
+                nbytes = self._bytes(op.access.strides)
+                weight = COPY_WEIGHT if op.box else 1 if nbytes > self.l2 // 2 else CACHED_WEIGHT
+                moved += times * weight * nbytes
         if loops.summed(axis):
             parts = 1
             for x, n in counts.items():
