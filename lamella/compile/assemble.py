@@ -204,12 +204,12 @@ class Assembler:
         touched: dict[Buffer, list[int | None]] = {}
         for call in calls:
             for buffer, block in zip(call.arguments, call.kernel.blocks):
-                touched.setdefault(buffer, []).append(block)
-        for buffer, found in touched.items():
+                if block != 0:
+                    touched.setdefault(buffer, []).append(block)
+        for buffer, blocks in touched.items():
             alone = buffer.kind == "temporary" and buffer.partner is None
-            blocks = {block for block in found if block != 0}
-            if alone and self.uses[buffer] == len(found) and len(blocks) == 1:
-                (block,) = blocks
+            if alone and self.uses[buffer] == len(blocks) and len(set(blocks)) == 1:
+                block = blocks[0]
                 if block is not None and block % native.ALIGNMENT == 0:
                     yield buffer, block
 

@@ -2,7 +2,9 @@
 
 Calls with equal chunks that hand on blocks, chunk to equal chunk, are a chain: each thread runs all
 of them on a chunk before it takes the next, and the blocks stay in its cache. A small call in
-between, such as one that joins partial sums, would wait for all threads and cut the chain in two.
+between, such as one that joins partial sums, would wait for all threads and cut the chain in two. A
+call that prepares, such as one that copies weights to panels, would make the next one wait; done
+before the last wait, it does not.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from lamella.compile.instructions import Buffer, Call, Instruction, Loop
 
 #: So many calls behind the one that has to wait are looked at.
 AHEAD = 12
+#: Calls that touch no more bytes than this may come earlier only because they can.
+SMALL_BYTES = 1 << 20
 
 
 def in_chains(instructions: Sequence[Instruction]) -> list[Instruction]:
@@ -73,17 +77,23 @@ def _reordered(run: list[Call]) -> Iterator[Call]:
     while left:
         chosen = 0
         if left[0].must_wait(pending):
-            able = (k for k in range(1, min(len(left), AHEAD)) if _continues(left, k, pending))
-            chosen = next(able, 0)
+            behind = range(1, min(len(left), AHEAD))
+            able = [k for k in behind if not left[k].must_wait(pending)
+                    and not left[k].meets(left[:k])]  # fmt: skip
+            continuing = (k for k in able if _continues(left[k], pending))
+            preparing = (k for k in able if _prepares(left[k], pending))
+            chosen = next(continuing, next(preparing, 0))
             if not chosen:
                 pending = []
         pending.append(left.pop(chosen))
         yield pending[-1].call
 
 
-def _continues(left: Sequence[Touching], k: int, pending: Sequence[Touching]) -> bool:
-    """May number k come first, and does it touch what a pending call hands on?"""
-    node = left[k]
-    if node.call.kernel.n_chunks == 1 or node.must_wait(pending):
-        return False
-    return node.meets(pending) and not node.meets(left[:k])
+def _continues(node: Touching, pending: Sequence[Touching]) -> bool:
+    """Does it touch, chunk by chunk, what a pending call hands on?"""
+    return node.call.kernel.n_chunks > 1 and node.meets(pending)
+
+
+def _prepares(node: Touching, pending: Sequence[Touching]) -> bool:
+    """Is it a small call that has nothing to do with the pending ones?"""
+    return node.call.kernel.nbytes <= SMALL_BYTES and not node.meets(pending)

@@ -109,8 +109,9 @@ Instruction = Call | Copy | Host | Offset | Swap | Loop | While | Switch
 def accesses(instruction: Instruction) -> Iterator[tuple[Buffer, bool]]:
     """(buffer, is it written) for everything the instruction touches, nested lists included."""
     match instruction:
-        case Call(arguments=arguments, written=written):
-            yield from zip(arguments, written)
+        case Call(kernel=kernel, arguments=arguments, written=written):
+            every = zip(arguments, written, kernel.blocks, strict=True)
+            yield from ((b, writes) for b, writes, block in every if block != 0)
         case Copy(target=target, source=source):
             yield from ((source, False), (target, True))
         case Host(operands=operands, results=results):
