@@ -30,6 +30,8 @@ HOST, ALL = 0, -1
 #: Kernels of so many chunks, operations and bytes are shared out while they run. What a chunk of a
 #: smaller one touches stays in the cache of its thread, from step to step.
 SHARED_FROM, SHARED_WORK = 4, 10_000_000
+#: A chain has the next chunk's blocks of so large arrays fetched, so many bytes at most.
+LARGE_BYTES, FETCHED_BYTES = 1 << 20, 1 << 18
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,11 @@ class Assembler:
         if len(calls) == 1:
             self.code.call(parts[0][0], chunks, parts[0][1], name=name)
         else:
-            handed = {self.slot(b): block for b, block in self._handed([c for _, c in calls])}
-            self.code.chain(native.chain_address(), chunks, parts, f"chain of {name}", handed)
+            links = [call for _, call in calls]
+            handed = {self.slot(b): block for b, block in self._handed(links)}
+            fetched = {self.slot(b): block for b, block in _fetched(links)}
+            self.code.chain(native.chain_address(), chunks, parts, f"chain of {name}", handed,
+                            fetched)  # fmt: skip
         instruction = len(self.code.instructions) - 1
         self.position.update((number, instruction) for number, _ in calls)
         self.kernels[instruction] = kernels[0] if len(kernels) == 1 else joined(kernels)
@@ -283,6 +288,22 @@ _EMIT: dict[type, Callable[[Assembler, Any], None]] = {
     Swap: Assembler._swap, Loop: Assembler._loop, While: Assembler._while,
     Switch: Assembler._switch,
 }  # fmt: skip
+
+
+def _fetched(calls: Sequence[Call]) -> Iterator[tuple[Buffer, int]]:
+    """(array, bytes of a block) for large arrays that `calls` read, chunk by chunk, and have not
+    touched before; as many as fit."""
+    seen: set[Buffer] = set()
+    room = FETCHED_BYTES
+    for call in calls:
+        chunks = call.kernel.n_chunks
+        for buffer, written, block in zip(call.arguments, call.written, call.kernel.blocks):
+            new = not written and buffer not in seen
+            if new and block and chunks * block >= LARGE_BYTES and block <= room:
+                room -= block
+                yield buffer, block
+            if block != 0:
+                seen.add(buffer)
 
 
 def joined(kernels: Sequence[Kernel]) -> Kernel:

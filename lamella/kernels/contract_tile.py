@@ -15,7 +15,13 @@ from itertools import product
 from lamella.kernels.arithmetic import Arithmetic, mask_of
 from lamella.kernels.contract_band import Part
 from lamella.kernels.contract_cost import CHAINS, UNROLLED, WINDOW
-from lamella.kernels.contract_fetch import AHEAD, fetch, per_line
+from lamella.kernels.contract_fetch import (
+    AHEAD,
+    CYCLES_PER_LINE,
+    fetch,
+    fetch_next_chunk,
+    per_line,
+)
 from lamella.kernels.contract_nest import Linear
 from lamella.kernels.contract_split import Tile
 from lamella.kernels.text import Int, Text, vector_type
@@ -93,7 +99,10 @@ class Sums:
         if level == len(self.sums):
             return self._steps([{}], pointers, values)
         if self._whole(level):
-            return self._steps(self._all_points(level), pointers, values)
+            points = self._all_points(level)
+            if level == 0:
+                self._fetch_chunk(len(points))
+            return self._steps(points, pointers, values)
         axis, length, lengths = self.sums[level]
         if axis == self.tile.lane:
             return self._lanes(level, pointers, values)
@@ -115,6 +124,7 @@ class Sums:
                 return self._loop(inside, here, carried)
             if inside == len(self.sums):
                 self._fetch_steps(level, unroll, here)
+                self._fetch_chunk(unroll)
             points = [{axis: u, **p} for u in range(unroll) for p in self._all_points(inside)]
             return self._steps(points, here, carried)
 
@@ -262,6 +272,11 @@ class Sums:
                 for u in range(steps):
                     later = self.text.at(pointer, (AHEAD + u) * stride, element)
                     fetch(self.text, later, element, places)
+
+    def _fetch_chunk(self, steps: int) -> None:
+        """Ask for what the next chunk reads, as much as arrives in the time of `steps`."""
+        if steps * len(self.points) >= CYCLES_PER_LINE:
+            fetch_next_chunk(self.text, steps * len(self.points))
 
     def _element(self, reader: Reader) -> str:
         return self.math.sum if reader.wide else self.math.element

@@ -3,7 +3,7 @@
 from . import cache
 from .assembler import ALIGNMENT, Code, Label
 from .chain import chain_address
-from .interpreter import COPY_BYTES
+from .interpreter import BEFORE_TABLE, COPY_BYTES
 from .jit import assembly, compile_kernels
 from .machine import Machine, Timing
 from .peak import Peaks, peaks
@@ -12,6 +12,7 @@ from .team import num_threads, set_num_threads
 
 __all__ = [
     "ALIGNMENT",
+    "BEFORE_TABLE",
     "COPY_BYTES",
     "Code",
     "Label",

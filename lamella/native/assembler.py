@@ -102,17 +102,22 @@ class Code:
         self._add("CALL", f"{name}({_row(ids)}), {chunks} chunks", function, chunks, len(ids), *ids)
 
     def chain(self, function: int, chunks: int, calls: Sequence[tuple[int, Sequence[int]]],
-              name: str = "chain", handed: Mapping[int, int] | None = None) -> None:  # fmt: skip
+              name: str = "chain", handed: Mapping[int, int] | None = None,
+              fetched: Mapping[int, int] | None = None) -> None:  # fmt: skip
         """Run `calls`, each (address of a kernel, its ids), chunk by chunk (see chain.py).
 
         handed: {slot: bytes of a block} of arrays that only these calls touch; no more than a block
-        of each is ever there, in the thread's own memory.
+        of each is ever there, in the thread's own memory. fetched: the same of arrays of which the
+        kernels have the next chunk's blocks fetched.
         """
         at, handed = 0, handed or {}
         for slot, block in handed.items():
             self.scratch(slot, block + SLACK, at)
             at += -(-(block + SLACK) // ALIGNMENT) * ALIGNMENT
-        words = [len(handed), *(word for pair in handed.items() for word in pair), len(calls)]
+        words = []
+        for blocks in (handed, fetched or {}):
+            words += [len(blocks), *(word for pair in blocks.items() for word in pair)]
+        words.append(len(calls))
         for kernel, ids in calls:
             self._use(*ids)
             words += [kernel, len(ids), *ids]

@@ -2,8 +2,13 @@
 
 What one kernel hands to the next is then as large as a chunk, and still in the cache. What nobody
 else reads is only ever in the cache: all chunks of a thread have it in the same place, its own
-memory, instead of each in a block of an array. A chain is a kernel itself. Its ids: how many arrays
-are handed on like this, for each its slot and the bytes of a block; how many kernels, for each its
+memory, instead of each in a block of an array.
+
+Meanwhile the kernels that compute have the next chunk's blocks of other arrays fetched: from where
+on, and up to where, they find in the two words in front of the table.
+
+A chain is a kernel itself. Its ids: two lists of (slot, bytes of a block), of the arrays that are
+handed on and of those that are fetched, each behind its length; then how many kernels, for each its
 address, how many ids it has, its ids.
 """
 
@@ -11,14 +16,17 @@ from __future__ import annotations
 
 from .jit import compile_kernels
 
+# @move: the slots of arrays that are handed on, by so many blocks.
+# @ask: if all has been asked for, next is block %c of array %k of the list; the number of the array
+# after it.
 _TEXT = """
-define internal void @move(ptr %table, ptr %ids, i64 %blocks) {
+define internal void @move(ptr %table, ptr %list, i64 %blocks) {
 entry:
-  %count = load i64, ptr %ids
+  %count = load i64, ptr %list
   br label %head
 head:
   %k = phi i64 [0, %entry], [%k.next, %array]
-  %here = phi ptr [%ids, %entry], [%block.place, %array]
+  %here = phi ptr [%list, %entry], [%block.place, %array]
   %more = icmp ult i64 %k, %count
   br i1 %more, label %array, label %leave
 array:
@@ -37,14 +45,51 @@ leave:
   ret void
 }
 
+define internal i64 @ask(ptr %table, ptr %list, i64 %k, i64 %c) {
+entry:
+  %count = load i64, ptr %list
+  %left = icmp ult i64 %k, %count
+  %from.cell = getelementptr ptr, ptr %table, i64 -1
+  %to.cell = getelementptr ptr, ptr %table, i64 -2
+  %from = load ptr, ptr %from.cell
+  %to = load ptr, ptr %to.cell
+  %done = icmp uge ptr %from, %to
+  %next = and i1 %left, %done
+  br i1 %next, label %array, label %leave
+array:
+  %pairs = shl i64 %k, 1
+  %index = add i64 %pairs, 1
+  %slot.place = getelementptr i64, ptr %list, i64 %index
+  %block.place = getelementptr i64, ptr %slot.place, i64 1
+  %slot = load i64, ptr %slot.place
+  %block = load i64, ptr %block.place
+  %cell = getelementptr ptr, ptr %table, i64 %slot
+  %base = load ptr, ptr %cell
+  %bytes = mul i64 %c, %block
+  %from.new = getelementptr i8, ptr %base, i64 %bytes
+  %to.new = getelementptr i8, ptr %from.new, i64 %block
+  store ptr %from.new, ptr %from.cell
+  store ptr %to.new, ptr %to.cell
+  %k.next = add i64 %k, 1
+  ret i64 %k.next
+leave:
+  ret i64 %k
+}
+
+define internal ptr @behind(ptr %list) {
+  %count = load i64, ptr %list
+  %pairs = shl i64 %count, 1
+  %index = add i64 %pairs, 1
+  %end = getelementptr i64, ptr %list, i64 %index
+  ret ptr %end
+}
+
 define void @kernel(ptr %table, ptr %ids, i64 %lo, i64 %hi) {
 entry:
-  %handed = load i64, ptr %ids
-  %words = shl i64 %handed, 1
-  %count.index = add i64 %words, 1
-  %count.place = getelementptr i64, ptr %ids, i64 %count.index
-  %count = load i64, ptr %count.place
-  %first = getelementptr i64, ptr %count.place, i64 1
+  %fetched = call ptr @behind(ptr %ids)
+  %kernels = call ptr @behind(ptr %fetched)
+  %count = load i64, ptr %kernels
+  %first = getelementptr i64, ptr %kernels, i64 1
   br label %chunk
 chunk:
   %c = phi i64 [%lo, %entry], [%end, %done]
@@ -55,6 +100,8 @@ chunk:
 link:
   %k = phi i64 [0, %chunk], [%k.next, %link]
   %here = phi ptr [%first, %chunk], [%next, %link]
+  %a = phi i64 [0, %chunk], [%a.next, %link]
+  %a.next = call i64 @ask(ptr %table, ptr %fetched, i64 %a, i64 %end)
   %function = load ptr, ptr %here
   %length.place = getelementptr i64, ptr %here, i64 1
   %length = load i64, ptr %length.place
@@ -66,6 +113,8 @@ link:
   br i1 %more, label %link, label %done
 done:
   call void @move(ptr %table, ptr %ids, i64 %c)
+  %to.cell = getelementptr ptr, ptr %table, i64 -2
+  store ptr null, ptr %to.cell
   %again = icmp slt i64 %end, %hi
   br i1 %again, label %chunk, label %leave
 leave:

@@ -38,6 +38,9 @@ def team_words(threads: int) -> int:
 PROGRAM = {"code": 0, "slots": 1, "host": 2, "scratch": 3, "ticks": 4, "counts": 5}
 PROGRAM_WORDS = 8
 
+#: Words in front of a thread's table: chain.py uses the last two.
+BEFORE_TABLE = 8
+
 FINISHED, FAILED = 0, 1
 COPY_BYTES = 4096
 HOST_DONE = 1  # what the host function answers when it did not raise
@@ -146,7 +149,10 @@ entry:
   %code = load ptr, ptr %code.place
   %slots.place = getelementptr i64, ptr %program, i64 $program.slots
   %slots = load i64, ptr %slots.place
-  %table = alloca ptr, i64 %slots, align $alignment
+  %room = add i64 %slots, $table.before
+  %memory = alloca ptr, i64 %room, align $alignment
+  call void @llvm.memset.p0.i64(ptr %memory, i8 0, i64 $table.before.bytes, i1 false)
+  %table = getelementptr ptr, ptr %memory, i64 $table.before
   %table.bytes = shl i64 %slots, 3
   call void @llvm.memcpy.p0.p0.i64(ptr %table, ptr %pointers, i64 %table.bytes, i1 false)
   %indices = alloca [$depth x i64]
@@ -346,6 +352,8 @@ def _filled(text: str, values: dict[str, str]) -> str:
         "copy.bytes": str(COPY_BYTES),
         "copy.last": str(COPY_BYTES - 1),
         "alignment": str(ALIGNMENT),
+        "table.before": str(BEFORE_TABLE),
+        "table.before.bytes": str(8 * BEFORE_TABLE),
         "depth": str(MAX_LOOP_DEPTH),
         "host.done": str(HOST_DONE),
         "finished": str(FINISHED),

@@ -3,6 +3,7 @@
 import ctypes
 
 import numpy as np
+from harness import table_of
 
 from lamella import native, ops
 from lamella.kernels.contract import lower_contraction
@@ -39,7 +40,7 @@ def execute(lowered, inputs, outputs, backwards=False):
     arrays = [aligned(x.shape, x.dtype, x) for x in inputs]
     arrays += [aligned(t.shape, t.dtype) for t in outputs]
     arrays += [aligned((n,), np.uint8) for n in lowered.scratch]
-    table = np.array([x.ctypes.data for x in arrays], np.uint64)
+    table = table_of(arrays)
     made = native.compile_kernels({x.kernel.key: x.kernel.make_text for x in lowered.launches})
     for launch in lowered.launches:
         ids = np.array(launch.arguments, np.int64)

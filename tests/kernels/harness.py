@@ -67,6 +67,13 @@ def run_lowered(
     ]
 
 
+def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The addresses of the arrays, as kernels want them: with some words in front."""
+    return np.array([0] * native.BEFORE_TABLE + [x.ctypes.data for x in arrays], np.uintp)[
+        native.BEFORE_TABLE :
+    ]
+
+
 def chunk_writes(launch: Launch, body: Program, chunk: int) -> tuple[int, int]:
     """The first and the last byte, plus one, that a chunk writes of the first output."""
     kernel = launch.kernel
@@ -78,7 +85,7 @@ def chunk_writes(launch: Launch, body: Program, chunk: int) -> tuple[int, int]:
     buffers = [buffer(t.nbytes) for t in (*body.in_types, *body.out_types)]
     for b, x in zip(buffers, inputs):
         b[: x.nbytes] = np.frombuffer(x.tobytes(), np.uint8)
-    table = np.array([b.ctypes.data for b in buffers], np.uintp)
+    table = table_of(buffers)
     ids = np.array(launch.arguments, np.int64)
     call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)(address)
     call(table.ctypes.data, ids.ctypes.data, chunk, chunk + 1)

@@ -5,6 +5,7 @@ import ctypes
 import ml_dtypes
 import numpy as np
 import pytest
+from harness import table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def execute(primitive, operands, attrs, inplace=False):
         assert (0, 0) in lowered.inplace or not lowered.launches
         results[0] = arrays[0]
     buffers = [*arrays, *results, *(aligned((n,), np.uint8) for n in lowered.scratch)]
-    table = np.array([x.ctypes.data for x in buffers], np.uint64)
+    table = table_of(buffers)
     made = native.compile_kernels({x.kernel.key: x.kernel.make_text for x in lowered.launches})
     for launch in lowered.launches:
         ids = np.array(launch.arguments, np.int64)

@@ -77,6 +77,20 @@ def test_a_chain_hands_on_in_memory_of_each_thread(threads, released):
         np.testing.assert_array_equal(y, np.where(np.arange(N) < n, 2 * (x + 1), 0))
 
 
+@pytest.mark.parametrize("released", [False, True])
+def test_a_chain_tells_its_kernels_what_the_next_chunk_reads(threads, released):
+    """The first kernel asks for the next block of one array, the second for that of another."""
+    x, y, first, second = (np.zeros(N, np.int64) for _ in range(4))
+    code = Code()
+    calls = [(kernel("asks"), [0, 2]), (kernel("asks"), [1, 3])]
+    code.chain(native.chain_address(), N, calls, fetched={0: 8, 1: 8})
+    if released:
+        release(code)
+    run(code, x, y, first, second)
+    np.testing.assert_array_equal(first, 8 * (np.arange(N) + 1))
+    np.testing.assert_array_equal(second, first)
+
+
 def test_released_chunks_run_once(threads):
     """Neither the calls of a row nor the rounds of a loop take a chunk from each other."""
     for n in (1, 2, 3, 7, N):

@@ -94,6 +94,14 @@ TEXTS = {
         "  %q = getelementptr i64, ptr %b0, i64 %k\n  %v = load i64, ptr %q\n"
         "  store i64 %v, ptr %y.at"
     ),
+    # b1[i] = how far behind b0 lies what the next chunk reads; all of it has been asked for then
+    "asks": elementwise(
+        "%from.place = getelementptr i64, ptr %table, i64 -1\n"
+        "  %to.place = getelementptr i64, ptr %table, i64 -2\n"
+        "  %from = load i64, ptr %from.place\n  %to = load i64, ptr %to.place\n"
+        "  store i64 %to, ptr %from.place\n  %start = ptrtoint ptr %b0 to i64\n"
+        "  %r = sub i64 %from, %start\n  store i64 %r, ptr %y.at"
+    ),
     # calls into libm and libc
     "libm": "declare float @expf(float)\n"
     + elementwise(
