@@ -13,8 +13,7 @@ from lamella.compile.instructions import Buffer, Call, Instruction, Loop, Switch
 
 ALIGNMENT = 64
 #: Memory rests for so many instructions before another buffer takes it, or until all threads wait
-#: for each other anyway: taken earlier it would make them wait, and cut chains in two. A
-#: transformer's barriers are 96 then instead of 154, for 2% of its memory.
+#: for each other anyway: taken earlier it would make them wait, and cut chains in two.
 REST = 6
 
 
